@@ -1,0 +1,1 @@
+//! The appliance as an ordinary process: host sockets under `applgen-http`.

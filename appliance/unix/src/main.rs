@@ -1,0 +1,2 @@
+//! The kernel of `--unix` images: finds its bundle, reads its arguments, serves.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The `applgen` command: maps what happened to an exit code.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Decks: Markdown to finished HTML at build time.
