@@ -6,5 +6,6 @@
 //! them speaks to people.
 #![forbid(unsafe_code)]
 
+pub mod image;
 pub mod report;
 pub mod slides;

@@ -1,0 +1,2 @@
+//! Images: a kernel and a bundle become one file that runs.
+pub mod attach;
