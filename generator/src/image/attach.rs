@@ -190,7 +190,7 @@ pub fn find_bundle(image: &[u8]) -> Option<Range<usize>> {
         && last.p_vaddr.get(LE).is_multiple_of(PAGE)
         && start.checked_add(bytes)? == image.len() as u64;
     // The end is the file's length, so both fit.
-    is_bundle.then(|| start as usize..image.len())
+    is_bundle.then_some(start as usize..image.len())
 }
 
 /// The ELF header and the program headers, when the file is one that we make.
