@@ -1,0 +1,137 @@
+//! Tests of the boot words: every word, every way to get one wrong.
+
+use super::*;
+use core::net::IpAddr;
+use std::string::ToString;
+
+fn parse(text: &str) -> Result<Words<'_>, WordError<'_>> {
+    Words::parse(text, Keys::ALL)
+}
+
+#[test]
+fn every_word_is_read() {
+    let words = parse(
+        "ip=192.0.2.2/24 gw=192.0.2.1 ip6=2001:db8::2/64 gw6=fe80::1 \
+         http=80 dns=[::1]:5353 tap=tap0 log=common threads=2",
+    )
+    .unwrap();
+    let address = Ipv4Addr::new(192, 0, 2, 2);
+    assert_eq!(
+        words.ip,
+        Some(Ip4::Static {
+            address,
+            prefix: 24
+        })
+    );
+    assert_eq!(words.gw, Some(Ipv4Addr::new(192, 0, 2, 1)));
+    assert_eq!(words.ip6.unwrap().prefix, 64);
+    assert_eq!(words.gw6.unwrap().to_string(), "fe80::1");
+    let http = words.http.unwrap();
+    assert_eq!((http.address, http.port), (None, 80));
+    let dns = words.dns.unwrap();
+    assert_eq!(
+        (dns.address, dns.port),
+        (Some(IpAddr::V6(Ipv6Addr::LOCALHOST)), 5353)
+    );
+    assert_eq!(words.tap, Some("tap0"));
+    assert_eq!(words.log, Some(Log::Common));
+    assert_eq!(words.threads, Some(2));
+}
+
+#[test]
+fn nothing_said_is_nothing_set() {
+    assert_eq!(parse("").unwrap(), Words::default());
+    assert_eq!(parse(" \t\n ").unwrap(), Words::default());
+}
+
+#[test]
+fn later_words_win_and_given_words_win_over_defaults() {
+    let given = parse("http=1 http=2").unwrap();
+    assert_eq!(given.http.unwrap().port, 2);
+    let defaults = parse("http=3 ip=dhcp").unwrap();
+    let words = given.or(defaults);
+    assert_eq!(words.http.unwrap().port, 2);
+    assert_eq!(words.ip, Some(Ip4::Dhcp));
+}
+
+#[test]
+fn what_monitors_add_is_passed_over() {
+    let text = "virtio_mmio.device=4K@0xc0001000:5 console=ttyS0 reboot=k panic=1 \
+                pci=off root=/dev/vda ro rw quiet http=80";
+    assert_eq!(parse(text).unwrap().http.unwrap().port, 80);
+}
+
+#[test]
+fn malformed_words_are_named() {
+    for word in [
+        "ip=",
+        "ip=192.0.2.2",
+        "ip=192.0.2.2/33",
+        "ip=192.0.2.2/",
+        "ip=192.0.2/24",
+        "ip=DHCP",
+        "ip=192.0.2.2/+8",
+        "gw=192.0.2.1/24",
+        "gw=",
+        "ip6=::1",
+        "ip6=::1/129",
+        "gw6=1.2.3.4",
+        "http=",
+        "http=65536",
+        "http=-1",
+        "http=:80",
+        "http=::1:80",
+        "http=[::1]",
+        "http=[::1:80",
+        "http=1.2.3.4:",
+        "http=80 ",
+        "http=0x50",
+        "dns=53:1.2.3.4",
+        "tap=",
+        "tap=a/b",
+        "tap=0123456789abcdef",
+        "log=",
+        "log=json",
+        "threads=0",
+        "threads=257",
+        "threads=",
+        "http",
+    ] {
+        let word = word.trim_end_matches(' ');
+        match parse(word) {
+            Err(error) => {
+                assert_eq!(error.word, word);
+                assert!(matches!(error.fault, Fault::Malformed(_)), "{word}");
+                assert!(error.to_string().contains(word));
+            }
+            Ok(_) => assert_eq!(word, "http=80"),
+        }
+    }
+}
+
+#[test]
+fn unknown_words_are_named() {
+    for word in [
+        "htpp=80",
+        "=",
+        "HTTP=80",
+        "ip4=dhcp",
+        "-h",
+        "--http=80",
+        "x",
+    ] {
+        let error = parse(word).unwrap_err();
+        assert_eq!((error.word, error.fault), (word, Fault::Unknown));
+    }
+    let error = parse("http=80 foo=1 bar=2").unwrap_err();
+    assert_eq!(error.to_string(), "`foo=1`: no such boot word");
+}
+
+#[test]
+fn a_target_refuses_what_it_does_not_take() {
+    let error = Words::parse("ip=dhcp", Keys::PROCESS).unwrap_err();
+    assert_eq!(error.fault, Fault::NotHere);
+    assert!(Words::parse("tap=tap0", Keys::GUEST).is_err());
+    assert!(Words::parse("tap=tap0", Keys::TAP_PROCESS).is_ok());
+    assert!(Words::parse("threads=1", Keys::GUEST).is_err());
+}

@@ -1,0 +1,150 @@
+//! The values of boot words. A parser's error is what it expected.
+
+#[cfg(feature = "ipv6")]
+use core::net::Ipv6Addr;
+use core::net::{IpAddr, Ipv4Addr};
+use core::str::FromStr;
+
+/// Where the IPv4 address comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ip4 {
+    /// From DHCP.
+    Dhcp,
+    /// From here.
+    Static {
+        /// Own address.
+        address: Ipv4Addr,
+        /// Bits of the network, at most 32.
+        prefix: u8,
+    },
+}
+
+impl Ip4 {
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        const EXPECTED: &str = "`ip=ADDR/PREFIX` or `ip=dhcp`, such as `ip=192.0.2.2/24`";
+        if text == "dhcp" {
+            return Ok(Self::Dhcp);
+        }
+        let (address, prefix) = text.split_once('/').ok_or(EXPECTED)?;
+        Ok(Self::Static {
+            address: ip4(address).map_err(|_| EXPECTED)?,
+            prefix: number(prefix, 32).ok_or(EXPECTED)? as u8,
+        })
+    }
+}
+
+/// The own IPv6 address.
+#[cfg(feature = "ipv6")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ip6 {
+    /// Own address.
+    pub address: Ipv6Addr,
+    /// Bits of the network, at most 128.
+    pub prefix: u8,
+}
+
+#[cfg(feature = "ipv6")]
+impl Ip6 {
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        const EXPECTED: &str = "`ip6=ADDR/PREFIX`, such as `ip6=2001:db8::2/64`";
+        let (address, prefix) = text.split_once('/').ok_or(EXPECTED)?;
+        Ok(Self {
+            address: ip6(address).map_err(|_| EXPECTED)?,
+            prefix: number(prefix, 128).ok_or(EXPECTED)? as u8,
+        })
+    }
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// The address, if one was said.
+    pub address: Option<IpAddr>,
+    /// The port. 0 lets a process take any that is free.
+    pub port: u16,
+}
+
+impl Listen {
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        const EXPECTED: &str = "`PORT` or `ADDR:PORT`, an IPv6 address in brackets, \
+                                such as `127.0.0.1:8080` or `[::1]:8080`";
+        let Some((address, port)) = text.rsplit_once(':') else {
+            let port = number(text, 65_535).ok_or(EXPECTED)?;
+            return Ok(Self {
+                address: None,
+                port: port as u16,
+            });
+        };
+        let address = match address.strip_prefix('[') {
+            #[cfg(feature = "ipv6")]
+            Some(rest) => {
+                let inner = rest.strip_suffix(']').ok_or(EXPECTED)?;
+                IpAddr::V6(ip6(inner).map_err(|_| EXPECTED)?)
+            }
+            #[cfg(not(feature = "ipv6"))]
+            Some(_) => return Err(EXPECTED),
+            None => IpAddr::V4(ip4(address).map_err(|_| EXPECTED)?),
+        };
+        let port = number(port, 65_535).ok_or(EXPECTED)? as u16;
+        Ok(Self {
+            address: Some(address),
+            port,
+        })
+    }
+}
+
+/// The access log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Log {
+    /// None.
+    Off,
+    /// A line for each request, in the Common Log Format.
+    Common,
+}
+
+impl Log {
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "off" => Ok(Self::Off),
+            "common" => Ok(Self::Common),
+            _ => Err("`log=off` or `log=common`"),
+        }
+    }
+}
+
+pub(super) fn ip4(text: &str) -> Result<Ipv4Addr, &'static str> {
+    Ipv4Addr::from_str(text).map_err(|_| "an IPv4 address, such as `192.0.2.1`")
+}
+
+#[cfg(feature = "ipv6")]
+pub(super) fn ip6(text: &str) -> Result<Ipv6Addr, &'static str> {
+    Ipv6Addr::from_str(text).map_err(|_| "an IPv6 address, such as `2001:db8::1`")
+}
+
+/// The name of a network device: 15 bytes at most (IFNAMSIZ), no slash.
+pub(super) fn device(text: &str) -> Result<&str, &'static str> {
+    match text {
+        "" | "." | ".." => Err("a device's name"),
+        _ if text.len() > 15 || text.contains('/') => Err("a device's name of at most 15 bytes"),
+        _ => Ok(text),
+    }
+}
+
+pub(super) fn threads(text: &str) -> Result<u16, &'static str> {
+    number(text, 256)
+        .filter(|&threads| threads > 0)
+        .map(|threads| threads as u16)
+        .ok_or("`threads=N`, N from 1 to 256")
+}
+
+/// Decimal digits alone: no sign, no blank, nothing over `most`.
+fn number(text: &str, most: u32) -> Option<u32> {
+    if text.is_empty() || text.len() > 5 {
+        return None;
+    }
+    let mut number = 0;
+    for byte in text.bytes() {
+        number = number * 10 + char::from(byte).to_digit(10)?;
+    }
+    Some(number).filter(|&number| number <= most)
+}

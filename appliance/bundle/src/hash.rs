@@ -1,0 +1,41 @@
+//! The hash that leads from a path to its entry.
+//!
+//! FNV-1a with a finishing mix: a few instructions in a kernel, and its high
+//! bits (which choose the group) are as good as its low ones. Nobody can
+//! attack it from outside: the table is made at build, and a request only
+//! looks up.
+
+/// The hash of `path` on the virtual host `host`.
+pub fn path_hash(host: u16, path: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ u64::from(host);
+    for &byte in path {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    // The finisher of MurmurHash3.
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
+}
+
+/// The group, of `1 << log2`, that an entry with this hash belongs to.
+pub fn group_of(hash: u64, log2: u32) -> usize {
+    hash.checked_shr(64_u32.saturating_sub(log2)).unwrap_or(0) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_depends_on_these_values() {
+        assert_eq!(path_hash(0, b"/"), 0x23c4_9fa3_6281_442f);
+        assert_ne!(path_hash(0, b"/"), path_hash(1, b"/"));
+    }
+
+    #[test]
+    fn groups_are_the_high_bits() {
+        assert_eq!(group_of(u64::MAX, 0), 0);
+        assert_eq!(group_of(u64::MAX, 3), 7);
+        assert_eq!(group_of(1 << 63, 1), 1);
+    }
+}

@@ -1,0 +1,121 @@
+//! Laying the chunks of the `http` section out, and the index that finds them.
+
+use super::Pieces;
+use super::error::WriteError;
+use crate::MAX_BUNDLE_BYTES;
+use crate::hash::{group_of, path_hash};
+use crate::http::{HostId, field};
+use std::string::ToString;
+use std::vec::Vec;
+
+/// A finished chunk and what the index needs to know of it.
+pub struct Chunk<'p> {
+    pub host: HostId,
+    pub path: &'p [u8],
+    pub volatile: bool,
+    pub pieces: Pieces,
+}
+
+/// The binary logarithm of how many groups `entries` are shared out to.
+fn groups_log2(entries: usize) -> u32 {
+    entries
+        .div_ceil(field::GROUP_LOAD)
+        .next_power_of_two()
+        .trailing_zeros()
+}
+
+/// The whole section: lasting chunks, volatile chunks, groups, entries.
+pub fn section(chunks: Vec<Chunk<'_>>, not_found_depth: usize) -> Result<Pieces, WriteError> {
+    let log2 = groups_log2(chunks.len());
+    let mut chunks: Vec<(u64, Chunk<'_>)> = chunks
+        .into_iter()
+        .map(|chunk| (path_hash(chunk.host.0, chunk.path), chunk))
+        .collect();
+    // By group and, within it, by the half of the hash that the index holds.
+    chunks.sort_by_key(|(hash, chunk)| (group_of(*hash, log2), *hash as u32, chunk.path));
+
+    let total: u64 = chunks.iter().map(|(_, chunk)| chunk.pieces.length).sum();
+    let lasting: u64 = chunks
+        .iter()
+        .filter(|(_, chunk)| !chunk.volatile)
+        .map(|(_, chunk)| chunk.pieces.length)
+        .sum();
+    // The index comes on top, but below this limit every offset has 31 bits.
+    if total > MAX_BUNDLE_BYTES {
+        return Err(WriteError::TooLarge {
+            what: "the bundle".to_string(),
+            bytes: total,
+            limit: MAX_BUNDLE_BYTES,
+        });
+    }
+
+    let entry_count = chunks.len() as u32;
+    let mut groups = Vec::new();
+    let mut entries = Vec::new();
+    // Where the next lasting and the next volatile chunk go.
+    let mut next = [
+        field::HEADER as u32,
+        (field::HEADER as u64 + lasting) as u32,
+    ];
+    let mut areas = [Pieces::default(), Pieces::default()];
+    let mut chunks = chunks.into_iter().peekable();
+    let mut index = 0_u32;
+    for group in 0..1_usize << log2 {
+        let base = next;
+        for number in [index, base[0], base[1]] {
+            groups.extend(number.to_le_bytes());
+        }
+        while let Some((hash, chunk)) = chunks.next_if(|(hash, _)| group_of(*hash, log2) == group) {
+            let area = usize::from(chunk.volatile);
+            let flag = if chunk.volatile { field::VOLATILE } else { 0 };
+            let offset = (next[area] - base[area]) | flag;
+            entries.extend((hash as u32).to_le_bytes());
+            entries.extend(offset.to_le_bytes());
+            next[area] += chunk.pieces.length as u32;
+            areas[area].append(chunk.pieces);
+            index += 1;
+        }
+    }
+
+    let group_table = next[1];
+    let entry_table = group_table + groups.len() as u32;
+    let mut pieces = Pieces::default();
+    for number in [
+        entry_count,
+        log2,
+        group_table,
+        entry_table,
+        not_found_depth as u32,
+        0,
+        0,
+        0,
+    ] {
+        pieces.bytes(&number.to_le_bytes());
+    }
+    for area in areas {
+        pieces.append(area);
+    }
+    pieces.bytes(&groups);
+    pieces.bytes(&entries);
+    Ok(pieces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_hold_16_to_32_entries_on_average() {
+        for (entries, log2) in [
+            (0, 0),
+            (1, 0),
+            (32, 0),
+            (33, 1),
+            (64, 1),
+            (65, 2),
+            (1024, 5),
+        ] {
+            assert_eq!(groups_log2(entries), log2, "{entries}");
+        }
+    }
+}
