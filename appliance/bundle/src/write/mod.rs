@@ -213,20 +213,43 @@ fn assemble(sections: Vec<([u8; 4], u16, Pieces)>) -> Result<FinishedBundle, Wri
 
     let mut pieces = Pieces::default();
     pieces.bytes(&head);
-    for (_, _, section) in sections {
+    let mut sizes = Vec::new();
+    for (tag, version, section) in sections {
+        sizes.push(SectionSize {
+            tag,
+            version,
+            bytes: section.length,
+        });
         pieces.pad(field::ALIGN);
         pieces.append(section);
     }
-    Ok(FinishedBundle { pieces })
+    Ok(FinishedBundle { pieces, sizes })
+}
+
+/// What a section of a finished bundle measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SectionSize {
+    /// Which section.
+    pub tag: [u8; 4],
+    /// The version of its own format.
+    pub version: u16,
+    /// Its length.
+    pub bytes: u64,
 }
 
 /// A bundle that is ready to be written out.
 #[derive(Debug, Clone)]
 pub struct FinishedBundle {
     pieces: Pieces,
+    sizes: Vec<SectionSize>,
 }
 
 impl FinishedBundle {
+    /// What each section measures, in the bundle's order.
+    pub fn sections(&self) -> &[SectionSize] {
+        &self.sizes
+    }
+
     /// How many bytes it has.
     pub fn len(&self) -> u64 {
         self.pieces.length
