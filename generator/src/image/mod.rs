@@ -1,21 +1,31 @@
 //! Images: a kernel and a bundle become one file that runs.
 //!
 //! [`kernel`] finds or compiles the kernel, [`attach`] makes it ready for the
-//! bundle, [`write`] puts both into a file, and [`manifest`] says what is in it.
-//! When only content changed this is file writing and nothing else.
+//! bundle, [`write`] puts both into a file, and [`manifest`] says what is in it;
+//! [`build`] does all of that in order. When only content changed this is file
+//! writing and nothing else. [`doctor`] says what a machine lacks for it.
 
 pub mod attach;
+pub mod build;
 pub mod compile;
 pub mod digest;
+pub mod doctor;
 pub mod environment;
 pub mod interrupt;
 pub mod kernel;
+pub mod manifest;
+pub mod revision;
 pub mod sources;
 pub mod store;
 pub mod target;
 pub mod toolchain;
+pub mod write;
 
+pub use attach::{Attached, attach, find_bundle};
+pub use build::{ImageError, Order, build};
 pub use kernel::{Kernel, KernelError, kernel};
+pub use manifest::Manifest;
+pub use revision::Revision;
 pub use target::{Feature, Features, Target};
 
 /// Where the image step tells what takes time.

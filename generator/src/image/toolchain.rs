@@ -286,7 +286,9 @@ fn ask(
     Ok((toolchain, files))
 }
 
-fn run(
+/// What a program of the toolchain prints; the pinned compiler answers where a
+/// proxy chooses.
+pub(super) fn run(
     environment: &Environment,
     program: &Path,
     arguments: &[&str],

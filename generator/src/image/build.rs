@@ -1,0 +1,87 @@
+//! The image step as one call: from a bundle to an image and its manifest.
+
+use crate::{
+    image::{
+        Features, KernelError, Manifest, Progress, Revision, Target,
+        attach::{AttachError, attach},
+        kernel::kernel,
+        manifest::{Parts, path_for},
+        write::{self, WriteError},
+    },
+    report::Diagnostic,
+};
+use applgen_bundle::write::FinishedBundle;
+use std::path::Path;
+use thiserror::Error;
+
+/// What image is wanted.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// What it runs on.
+    pub target: Target,
+    /// What it must be able to do.
+    pub features: &'a Features,
+    /// What it serves.
+    pub bundle: &'a FinishedBundle,
+    /// The commit of the site.
+    pub source: Option<Revision>,
+    /// Where it goes; the manifest goes beside it.
+    pub path: &'a Path,
+}
+
+/// Why there is no image; whatever was there before is untouched.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// There is no kernel.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// Kernel and bundle do not go together.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// A file was not written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl ImageError {
+    /// The error for people, with advice.
+    pub fn diagnostic(&self) -> Diagnostic {
+        match self {
+            Self::Kernel(error) => error.diagnostic(),
+            Self::Write(error) => error.diagnostic(),
+            Self::Attach(error @ AttachError::TooLarge { .. }) => {
+                Diagnostic::error(error.to_string())
+                    .hint("leave large files out of the site, or split it")
+            }
+            Self::Attach(error) => Diagnostic::error(error.to_string()),
+        }
+    }
+
+    /// Whether the site is at fault, and not the machine.
+    pub fn is_of_the_site(&self) -> bool {
+        matches!(self, Self::Attach(AttachError::TooLarge { .. }))
+    }
+}
+
+/// Makes an image and its manifest: both are whole on the disk before either
+/// has its name, and the image is named last.
+pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, ImageError> {
+    let kernel = kernel(order.target, order.features, progress)?;
+    let attached = attach(&kernel.elf, order.bundle.len())?;
+    progress.step("writing the image");
+    let image = write::image(order.path, &attached, order.bundle)?;
+    let manifest = Manifest::new(Parts {
+        target: order.target,
+        features: order.features,
+        kernel: &kernel,
+        attached: &attached,
+        bundle: order.bundle,
+        source: order.source.clone(),
+        written: image.written(),
+    });
+    let beside = write::file(&path_for(order.path), manifest.to_json().as_bytes())?;
+    beside.commit()?;
+    image.commit()?;
+    Ok(manifest)
+}
