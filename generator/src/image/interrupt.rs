@@ -145,6 +145,16 @@ fn ignored_signals() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::write::{FILE_MODE, Pending};
+    use std::{
+        env,
+        io::{BufRead, BufReader, Write},
+        os::unix::process::CommandExt,
+        process::{Command, Stdio},
+    };
+
+    /// Set for the process that is to be interrupted: the folder it works in.
+    const FOLDER: &str = "APPLGEN_TEST_INTERRUPTED_IN";
 
     #[test]
     fn what_is_finished_is_forgotten() {
@@ -154,5 +164,85 @@ mod tests {
         assert!(register().unfinished.contains_key(&id));
         drop(guard);
         assert!(!register().unfinished.contains_key(&id));
+    }
+
+    #[test]
+    fn a_signal_leaves_neither_files_nor_processes() {
+        if let Some(folder) = env::var_os(FOLDER) {
+            work_until_interrupted(Path::new(&folder));
+        }
+        for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+            interrupted_by("--default-signal=INT,HUP", &[signal], code);
+        }
+        // `nohup` holds: what was ignored before stays ignored.
+        interrupted_by("--ignore-signal=HUP", &[Signal::HUP, Signal::TERM], 143);
+    }
+
+    /// A build that never ends: half a file, a folder, a compiler at work.
+    fn work_until_interrupted(folder: &Path) -> ! {
+        let mut half = Pending::create(&folder.join("image"), FILE_MODE).expect("creates");
+        half.write_all(&[0; 1 << 20]).expect("writes");
+        let scratch = folder.join("scratch");
+        fs::create_dir_all(scratch.join("target")).expect("creates");
+        let _scratch = remove_on_signal(&scratch).expect("registers");
+        let mut compiler = Command::new("sh")
+            .args(["-c", "sleep 600 & echo $!; wait"])
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("starts");
+        let _compiler = end_on_signal(&compiler).expect("registers");
+        let mut inner = String::new();
+        let out = compiler.stdout.take().expect("piped");
+        BufReader::new(out).read_line(&mut inner).expect("reads");
+        eprintln!("processes {} {}", compiler.id(), inner.trim());
+        compiler.wait().expect("waits");
+        // Whoever waits for the compiler does not get here: its guard blocks.
+        drop(_compiler);
+        unreachable!("the signal ends this process");
+    }
+
+    /// `setting` is an option of env(1), so that it does not matter which signals
+    /// whoever runs the tests ignores.
+    fn interrupted_by(setting: &str, signals: &[Signal], code: i32) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let name = "image::interrupt::tests::a_signal_leaves_neither_files_nor_processes";
+        let mut build = Command::new("env")
+            .arg(setting)
+            .arg(env::current_exe().expect("a path"))
+            .args(["--exact", name, "--nocapture"])
+            .env(FOLDER, folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starts");
+        let lines = BufReader::new(build.stderr.take().expect("piped")).lines();
+        let processes = lines
+            .map_while(Result::ok)
+            .find_map(|line| Some(line.strip_prefix("processes ")?.to_owned()))
+            .expect("the build came that far");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 2);
+
+        let pid = i32::try_from(build.id()).ok().and_then(Pid::from_raw);
+        for signal in signals {
+            rustix::process::kill_process(pid.expect("a process"), *signal).expect("signals");
+        }
+        assert_eq!(build.wait().expect("ends").code(), Some(code));
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+        for process in processes.split(' ') {
+            assert!(ends_soon(process), "process {process} goes on");
+        }
+    }
+
+    /// Whether a process is gone, or dead and only not yet collected.
+    fn ends_soon(process: &str) -> bool {
+        (0..200).any(|_| {
+            let stat = fs::read_to_string(format!("/proc/{process}/stat"));
+            let dead = stat.map_or(true, |stat| stat.contains(") Z "));
+            if !dead {
+                thread::sleep(Duration::from_millis(10));
+            }
+            dead
+        })
     }
 }

@@ -1,8 +1,8 @@
 //! Images: a kernel and a bundle become one file that runs.
 //!
-//! [`kernel`] finds or compiles the kernel, [`attach`] makes it ready for the
+//! [`mod@kernel`] finds or compiles the kernel, [`mod@attach`] makes it ready for the
 //! bundle, [`write`] puts both into a file, and [`manifest`] says what is in it;
-//! [`build`] does all of that in order. When only content changed this is file
+//! [`mod@build`] does all of that in order. When only content changed this is file
 //! writing and nothing else. [`doctor`] says what a machine lacks for it.
 
 pub mod attach;
