@@ -1,7 +1,7 @@
 //! Images: a kernel and a bundle become one file that runs.
 //!
 //! [`mod@kernel`] finds or compiles the kernel, [`mod@attach`] makes it ready for the
-//! bundle, [`write`] puts both into a file, and [`manifest`] says what is in it;
+//! bundle, [`mod@write`] puts both into a file, and [`manifest`] says what is in it;
 //! [`mod@build`] does all of that in order. When only content changed this is file
 //! writing and nothing else. [`doctor`] says what a machine lacks for it.
 
