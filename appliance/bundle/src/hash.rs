@@ -5,10 +5,11 @@
 //! attack it from outside: the table is made at build, and a request only
 //! looks up.
 
-/// The hash of `path` on the virtual host `host`.
-pub fn path_hash(host: u16, path: &[u8]) -> u64 {
+/// The hash of a path on the virtual host `host`. The path comes in two parts,
+/// directory and name, and where it is cut makes no difference.
+pub fn path_hash(host: u16, directory: &[u8], name: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ u64::from(host);
-    for &byte in path {
+    for &byte in directory.iter().chain(name) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     }
     // The finisher of MurmurHash3.
@@ -28,8 +29,9 @@ mod tests {
 
     #[test]
     fn the_format_depends_on_these_values() {
-        assert_eq!(path_hash(0, b"/"), 0x23c4_9fa3_6281_442f);
-        assert_ne!(path_hash(0, b"/"), path_hash(1, b"/"));
+        assert_eq!(path_hash(0, b"/", b""), 0x23c4_9fa3_6281_442f);
+        assert_ne!(path_hash(0, b"/", b""), path_hash(1, b"/", b""));
+        assert_eq!(path_hash(0, b"/a/", b"b"), path_hash(0, b"/a/b", b""));
     }
 
     #[test]

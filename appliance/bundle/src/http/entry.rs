@@ -31,6 +31,7 @@
 //! ```text
 //! Content-Length: 1234              ┐ length line
 //! Content-Type: text/html; …        ┐
+//! Accept-Ranges: bytes              │
 //! Content-Encoding: br              ┘ content lines
 //! ETag: "…-b"                       ┐
 //! Last-Modified: …                  │

@@ -140,11 +140,17 @@ impl<'b> Site<'b> {
 
     /// The entry of `path` (decoded, beginning with `/`); an alias is followed.
     pub fn lookup(&self, host: HostId, path: &[u8]) -> Option<Entry<'b>> {
-        let entry = self.find(host, path)?;
+        self.lookup_in(host, path, b"")
+    }
+
+    /// The entry of `name` in `directory` (which ends with `/`), without a
+    /// buffer to put them together.
+    pub fn lookup_in(&self, host: HostId, directory: &[u8], name: &[u8]) -> Option<Entry<'b>> {
+        let entry = self.find(host, directory, name)?;
         match entry.kind() {
             // Aliases never lead to aliases; where they do, nobody follows.
             Kind::Alias => self
-                .find(host, entry.target())
+                .find(host, entry.target(), b"")
                 .filter(|entry| entry.kind() != Kind::Alias),
             Kind::Resource | Kind::Redirect => Some(entry),
         }
@@ -178,8 +184,8 @@ impl<'b> Site<'b> {
     }
 
     /// The entry of exactly this path, aliases not followed.
-    fn find(&self, host: HostId, path: &[u8]) -> Option<Entry<'b>> {
-        let hash = path_hash(host.0, path);
+    fn find(&self, host: HostId, directory: &[u8], name: &[u8]) -> Option<Entry<'b>> {
+        let hash = path_hash(host.0, directory, name);
         let group = self.group(group_of(hash, self.groups_log2))?;
         let wanted = hash as u32;
         let (mut low, mut high) = (group.first, group.end);
@@ -193,7 +199,7 @@ impl<'b> Site<'b> {
         }
         while low < group.end && self.entry_hash(low)? == wanted {
             let entry = self.entry(&group, low)?;
-            if entry.path() == path && entry.host() == host {
+            if entry.host() == host && entry.path().strip_prefix(directory) == Some(name) {
                 return Some(entry);
             }
             low += 1;

@@ -12,7 +12,8 @@ use std::vec::Vec;
 
 /// Header fields that the format or the server sends itself, or that would
 /// change how the message is framed.
-const OWN_FIELDS: [&str; 16] = [
+const OWN_FIELDS: [&str; 17] = [
+    "accept-ranges",
     "connection",
     "content-encoding",
     "content-length",
@@ -177,6 +178,9 @@ impl Lines {
         let mut content = String::new();
         if !resource.media_type.is_empty() {
             line(&mut content, "Content-Type", &resource.media_type);
+        }
+        if resource.status == 200 {
+            line(&mut content, "Accept-Ranges", "bytes");
         }
         if encoding != Encoding::Identity {
             line(&mut content, "Content-Encoding", encoding.name());

@@ -29,7 +29,7 @@ pub fn section(chunks: Vec<Chunk<'_>>, not_found_depth: usize) -> Result<Pieces,
     let log2 = groups_log2(chunks.len());
     let mut chunks: Vec<(u64, Chunk<'_>)> = chunks
         .into_iter()
-        .map(|chunk| (path_hash(chunk.host.0, chunk.path), chunk))
+        .map(|chunk| (path_hash(chunk.host.0, chunk.path, b""), chunk))
         .collect();
     // By group and, within it, by the half of the hash that the index holds.
     chunks.sort_by_key(|(hash, chunk)| (group_of(*hash, log2), *hash as u32, chunk.path));

@@ -44,8 +44,8 @@ use std::vec::Vec;
 /// A finished body, shared with whoever else holds it.
 pub type Body = Arc<[u8]>;
 
-/// The longest path of an answer; longer requests are refused anyway.
-pub const MAX_PATH_BYTES: usize = 8192;
+/// The longest path of an answer, decoded: what the server has room for.
+pub const MAX_PATH_BYTES: usize = 4096;
 
 /// The longest `Location` of a redirect: it has to fit into the head of an
 /// answer, with a query behind it.

@@ -1,0 +1,107 @@
+//! Ranges (RFC 9110 §14): a part of a representation.
+//!
+//! | `Range` | answer |
+//! |---|---|
+//! | `bytes=0-99`, `bytes=100-`, `bytes=-100` | 206 with that part, cut to what there is |
+//! | beginning after the end, `bytes=-0`, or no range at all (`bytes=x`) | 416 with `bytes */N` |
+//! | several ranges | the whole (§14.2 allows it; several parts are not built yet) |
+//! | another unit | the whole |
+//!
+//! Only with `GET` (§14.2), and after the preconditions. The range is of the
+//! representation as it is sent: of the compressed bytes where it is
+//! compressed, which has an entity tag of its own.
+
+use crate::list::elements;
+
+/// What a `Range` field asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Everything.
+    Whole,
+    /// From here up to, without, there.
+    Part(u64, u64),
+    /// Nothing that exists.
+    Unsatisfiable,
+}
+
+/// Reads a `Range` field for a body of `length` bytes.
+pub fn parse(value: &[u8], length: u64) -> Wanted {
+    let Some(equals) = value.iter().position(|&byte| byte == b'=') else {
+        return Wanted::Whole;
+    };
+    let (unit, rest) = value.split_at_checked(equals).unwrap_or_default();
+    if !unit.trim_ascii().eq_ignore_ascii_case(b"bytes") {
+        return Wanted::Whole;
+    }
+    let mut ranges = elements(rest.get(1..).unwrap_or_default());
+    match (ranges.next(), ranges.next()) {
+        (Some(_), Some(_)) => Wanted::Whole,
+        (Some(range), None) => match bounds(range, length) {
+            Some((start, end)) if start < end => Wanted::Part(start, end),
+            _ => Wanted::Unsatisfiable,
+        },
+        (None, _) => Wanted::Unsatisfiable,
+    }
+}
+
+fn bounds(range: &[u8], length: u64) -> Option<(u64, u64)> {
+    let dash = range.iter().position(|&byte| byte == b'-')?;
+    let (first, last) = range.split_at_checked(dash)?;
+    let last = last.get(1..)?;
+    match (first, last) {
+        (b"", suffix) => Some((length.saturating_sub(number(suffix)?), length)),
+        (first, b"") => Some((number(first)?, length)),
+        (first, last) => {
+            let (first, last) = (number(first)?, number(last)?);
+            (first <= last).then(|| (first, last.saturating_add(1).min(length)))
+        }
+    }
+}
+
+/// Digits; what does not fit into 64 bits is as large as that allows.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, &byte| {
+        let digit = u64::from(char::from(byte).to_digit(10)?);
+        Some(number.saturating_mul(10).saturating_add(digit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_hundred_bytes() {
+        use Wanted::{Part, Unsatisfiable, Whole};
+        for (value, expected) in [
+            ("bytes=0-0", Part(0, 1)),
+            ("bytes=0-99", Part(0, 100)),
+            ("bytes=90-200", Part(90, 100)),
+            ("bytes=90-", Part(90, 100)),
+            ("bytes=-10", Part(90, 100)),
+            ("bytes=-1000", Part(0, 100)),
+            ("bytes = 5-6 ", Part(5, 7)),
+            ("BYTES=5-6,", Part(5, 7)),
+            ("bytes=0-99999999999999999999999", Part(0, 100)),
+            ("bytes=100-", Unsatisfiable),
+            ("bytes=100-200", Unsatisfiable),
+            ("bytes=-0", Unsatisfiable),
+            ("bytes=2-1", Unsatisfiable),
+            ("bytes=alpha", Unsatisfiable),
+            ("bytes=", Unsatisfiable),
+            ("bytes=-", Unsatisfiable),
+            ("bytes=1-x", Unsatisfiable),
+            ("bytes=0-1,5-6", Whole),
+            ("lines=0-1", Whole),
+            ("0-1", Whole),
+            ("", Whole),
+        ] {
+            assert_eq!(parse(value.as_bytes(), 100), expected, "{value}");
+        }
+        assert_eq!(parse(b"bytes=0-", 0), Unsatisfiable);
+        assert_eq!(parse(b"bytes=-5", 0), Unsatisfiable);
+    }
+}
