@@ -16,6 +16,7 @@
 	const group = e => +e.dataset.fragmentIndex || 0;
 	columns.forEach((column, h) => column.forEach((s, v) => {
 		const n = all.indexOf(s), last = Math.max(-1, ...$$('.fragment', s).map(group));
+		flag(s, 'slide', true);
 		Object.assign(s, {h, v, n, last, role: 'group', ariaLabel: `Slide ${n + 1} of ${all.length}`});
 		s.style.cssText += `; --column: ${h}; --row: ${v}`;
 		if (/background/.test(Object.keys(s.dataset))) paint(s, s.dataset);
@@ -86,7 +87,7 @@
 			emit('slidechanged', {previousSlide: from, currentSlide: now, indexh: now.h, indexv: now.v});
 		} else if (from && fragments[0]) {
 			if (f > before) $('.status').textContent = fragments.map(e => e.innerText).join(' ');
-			emit(f > before ? 'fragmentshown' : 'fragmenthidden', {fragments, fragment: fragments[0]});
+			emit(f > before ? 'fragmentshown' : 'fragmenthidden', {fragments});
 		}
 	}
 
@@ -184,10 +185,10 @@
 	read();
 
 	window.Reveal = {
-		next, prev, left, right, up, down, toggleOverview, togglePause, layout,
+		next, prev, left, right, up, down, toggleOverview, togglePause,
 		slide: (h, v, f) => show(at(h ?? now.h, v), f),
-		getIndices: () => ({h: now.h, v: now.v, f}), getTotalSlides: () => counted.length, getSlides: () => all,
-		getCurrentSlide: () => now, isOverview: () => is('overview'), isPaused: () => is('paused'), isReady: () => true,
+		getIndices: () => ({h: now.h, v: now.v, f}), getTotalSlides: () => counted.length,
+		getCurrentSlide: () => now, isOverview: () => is('overview'), isReady: () => true,
 		on: (type, act) => on(type, act, deck),
 	};
 	setTimeout(() => emit('ready', {currentSlide: now, indexh: now.h, indexv: now.v}));
