@@ -20,6 +20,7 @@ fn main() {
     let html = page(
         &deck,
         &PageContext {
+            lang: None,
             stem: "deck",
             url: None,
         },

@@ -1,11 +1,20 @@
 //! The generator: everything between a site directory and an image.
 //!
 //! The modules stand in the order of the data: [`site`] is loaded, its decks
-//! are rendered by [`slides`], what they produce is compressed and laid out in
-//! a bundle, and the bundle is attached to a kernel. [`report`] is how each of
-//! them speaks to people.
+//! are rendered by [`slides`], what they produce is collected in an
+//! [`output`], compressed by [`assets`] and laid out in a bundle, and the
+//! bundle is attached to a kernel by [`image`]. [`commands`] is the command
+//! line over all of it, and [`report`] is how each part speaks to people.
 #![forbid(unsafe_code)]
 
+pub mod assets;
+pub mod failure;
+mod git;
 pub mod image;
+pub mod links;
+pub mod output;
+pub mod progress;
+pub mod render;
 pub mod report;
+pub mod site;
 pub mod slides;

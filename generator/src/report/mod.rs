@@ -82,11 +82,12 @@ impl Diagnostic {
         };
         let mut group = Group::with_title(style.primary_title(&self.message));
         if let Some(place) = &self.place {
-            group = match place.span() {
-                Some(span) => group.element(
-                    Snippet::source(place.source().text())
+            group = match place.lines() {
+                Some(lines) => group.element(
+                    Snippet::source(lines.text)
+                        .line_start(lines.first)
                         .path(place.source().path())
-                        .annotation(AnnotationKind::Primary.span(span)),
+                        .annotation(AnnotationKind::Primary.span(lines.span)),
                 ),
                 None => group.element(annotate_snippets::Origin::path(place.source().path())),
             };
@@ -102,6 +103,19 @@ impl Diagnostic {
             text.push_str(hint);
         }
         text
+    }
+}
+
+/// What went wrong has been told already, as diagnostics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told;
+
+impl IntoIterator for Diagnostics {
+    type Item = Diagnostic;
+    type IntoIter = std::vec::IntoIter<Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
     }
 }
 
@@ -145,6 +159,46 @@ impl Extend<Diagnostic> for Diagnostics {
         for diagnostic in iter {
             self.push(diagnostic);
         }
+    }
+}
+
+/// More warnings than this are counted, not shown, where a build tells them.
+const SHOWN_AT_MOST: usize = 20;
+
+/// Prints one diagnostic to standard error, in colour where that is wanted.
+pub fn tell(diagnostic: &Diagnostic) {
+    use std::io::Write;
+    let mut out = anstream::stderr();
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(out, "{}\n", diagnostic.render(true));
+}
+
+/// Says how something went, in a line on standard error.
+pub fn say(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Prints all that was found: errors in full, the rest up to a number that can
+/// be read; `all` shows everything.
+pub fn tell_all(diagnostics: &Diagnostics, all: bool) {
+    let mut left = if all { usize::MAX } else { SHOWN_AT_MOST };
+    let mut hidden = 0;
+    for diagnostic in diagnostics.iter() {
+        if diagnostic.level == Level::Error {
+            tell(diagnostic);
+        } else if left > 0 {
+            left -= 1;
+            tell(diagnostic);
+        } else {
+            hidden += 1;
+        }
+    }
+    if hidden > 0 {
+        tell(
+            &Diagnostic::note(format!("{hidden} more like these"))
+                .hint("`applgen check` shows all"),
+        );
     }
 }
 

@@ -71,8 +71,33 @@ impl Place {
         &self.source
     }
 
+    /// The lines that the range is on: a whole source of megabytes is too much
+    /// to draw a snippet from.
+    pub(super) fn lines(&self) -> Option<Lines<'_>> {
+        let span = self.span.clone()?;
+        let text = self.source.text();
+        let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+        let end = text[span.end..]
+            .find('\n')
+            .map_or(text.len(), |at| span.end + at);
+        Some(Lines {
+            first: text[..start].matches('\n').count() + 1,
+            text: &text[start..end],
+            span: span.start - start..span.end - start,
+        })
+    }
+
     /// The range of bytes, where known.
     pub fn span(&self) -> Option<Range<usize>> {
         self.span.clone()
     }
+}
+
+/// Whole lines of a source, with a range in them.
+#[derive(Debug)]
+pub(super) struct Lines<'a> {
+    /// The number of the first line, from 1.
+    pub first: usize,
+    pub text: &'a str,
+    pub span: Range<usize>,
 }

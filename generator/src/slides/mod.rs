@@ -42,18 +42,14 @@ mod split;
 use std::collections::HashSet;
 
 pub use deck::{Deck, Meta, Notes, Reference, ReferenceKind, SlideOptions};
-pub use page::{IndexContext, IndexEntry, PageContext, index_page, page};
+pub use page::{IndexContext, IndexEntry, PageContext, index_page, not_found_page, page};
 pub use rewrite::rewrite_references;
 pub use separators::{ChosenBy, ChosenSeparators, PatternError, Preset, Separators, Which};
 pub use split::{Column, Slide};
 
-use crate::report::{Diagnostic, Diagnostics, Place, SourceText};
+use crate::report::{Diagnostic, Diagnostics, Place, SourceText, Told};
 use front_matter::FrontMatter;
 use slide::Renderer;
-
-/// A deck could not be rendered; the diagnostics say why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failed;
 
 /// A deck's text, split and not yet rendered.
 #[derive(Debug, Clone)]
@@ -70,7 +66,7 @@ pub fn render(
     source: &SourceText,
     options: &SlideOptions,
     diagnostics: &mut Diagnostics,
-) -> Result<Deck, Failed> {
+) -> Result<Deck, Told> {
     let before = diagnostics.count(crate::report::Level::Error);
     let front = front_matter::read(source, diagnostics);
     let outline = split_body(source, &front, options, diagnostics)?;
@@ -81,7 +77,7 @@ pub fn render(
     let text = marks::without(source.text());
     let deck = Renderer::new(source, &text, notes).deck(outline, front, diagnostics);
     if diagnostics.count(crate::report::Level::Error) > before {
-        return Err(Failed);
+        return Err(Told);
     }
     Ok(deck)
 }
@@ -91,7 +87,7 @@ pub fn outline(
     source: &SourceText,
     options: &SlideOptions,
     diagnostics: &mut Diagnostics,
-) -> Result<Outline, Failed> {
+) -> Result<Outline, Told> {
     let front = front_matter::read(source, diagnostics);
     split_body(source, &front, options, diagnostics)
 }
@@ -101,7 +97,7 @@ fn split_body(
     front: &FrontMatter,
     options: &SlideOptions,
     diagnostics: &mut Diagnostics,
-) -> Result<Outline, Failed> {
+) -> Result<Outline, Told> {
     let body = &source.text()[front.body..];
     let fences = fences::fences(body);
     let masked = fences::mask(body, &fences);
@@ -116,7 +112,7 @@ fn split_body(
             told = told.at(Place::file(source.path()));
         }
         diagnostics.push(told);
-        Failed
+        Told
     })?;
     if separators.by == ChosenBy::Inference {
         warn_of_fences(source, front.body, &fences, &separators, diagnostics);

@@ -23,12 +23,15 @@ const INDEX: &str = template!("index.html");
 const THEME: &str = template!("theme.css");
 const CODE: &str = template!("code.css");
 const SCRIPT: &str = template!("deck.js");
+const NOT_FOUND: &str = template!("../404.html");
 
 /// What a deck's page needs to know beyond the deck.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PageContext<'a> {
     /// The title when the deck has none: the file's stem or the deck's name.
     pub stem: &'a str,
+    /// The site's language, a BCP 47 tag, for a deck that does not say its own.
+    pub lang: Option<&'a str>,
     /// The absolute URL of the page, when the site has one.
     pub url: Option<&'a str>,
 }
@@ -42,7 +45,7 @@ pub fn page(deck: &Deck, page: &PageContext<'_>) -> String {
         "deck.html",
         context! {
             title => deck.title(page.stem),
-            lang => meta.lang.as_deref().unwrap_or("en"),
+            lang => meta.lang.as_deref().or(page.lang).unwrap_or("en"),
             description => &meta.description,
             image => image,
             base_url => page.url,
@@ -132,13 +135,28 @@ pub fn index_page(decks: &[IndexEntry], index: &IndexContext<'_>) -> String {
     )
 }
 
+/// The page for what is not found, where a site has none of its own.
+pub fn not_found_page(index: &IndexContext<'_>) -> String {
+    render(
+        "404.html",
+        context! {
+            title => index.title,
+            lang => index.lang.unwrap_or("en"),
+        },
+    )
+}
+
 /// The templates are ours, and a test renders each; should one fail all the
 /// same, the page says so rather than the build stopping in the middle.
 fn render(name: &str, context: Value) -> String {
     static TEMPLATES: OnceLock<Environment<'static>> = OnceLock::new();
     let templates = TEMPLATES.get_or_init(|| {
         let mut environment = Environment::new();
-        for (name, text) in [("deck.html", DECK), ("index.html", INDEX)] {
+        for (name, text) in [
+            ("deck.html", DECK),
+            ("index.html", INDEX),
+            ("404.html", NOT_FOUND),
+        ] {
             environment
                 .add_template(name, text)
                 .unwrap_or_else(|error| panic!("the built-in template `{name}`: {error}"));

@@ -65,6 +65,11 @@ impl Separators {
         }
     }
 
+    /// Whether the patterns can separate anything.
+    pub fn check(&self) -> Result<(), PatternError> {
+        Patterns::new(self).map(drop)
+    }
+
     /// The preset these are, if they are one.
     pub fn preset(&self) -> Option<Preset> {
         if *self == Self::mirage_crlf() {

@@ -1,0 +1,165 @@
+//! The command line, in one place: help, completions and the man page are made
+//! from these definitions.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+/// A directory of content goes in, one small image comes out, and the image is the whole server.
+#[derive(Debug, Parser)]
+#[command(
+    name = "applgen",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+#[command(after_help = "Exit codes: 0 done, 1 the site is at fault, 2 the call or the machine is.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Turn a site into one image that serves it
+    ///
+    /// The image is written to `dist/NAME.TARGET` in the current directory, with a manifest
+    /// beside it; NAME is the site directory's own name. A broken reference is a warning here
+    /// and an error in `applgen check`.
+    Build(Build),
+    /// Build a site, or take an image, and serve it until interrupted
+    ///
+    /// Prints `listening http://ADDRESS:PORT/` on standard output once it answers.
+    Run(Run),
+    /// Find broken links and references, without network
+    ///
+    /// Exits with 1 when there is anything to mend.
+    Check(Check),
+    /// Show what is in an image: paths, sizes, decks, features and why
+    Inspect(Inspect),
+    /// Make a first site
+    New(New),
+    /// Show what is installed, what is missing, and how to get it
+    Doctor,
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Print the manual page, or write those of all commands into a directory
+    Man(Man),
+}
+
+/// Arguments of `build`.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// A site directory, or a single Markdown file
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub site: PathBuf,
+    /// An ordinary static executable for Linux, on host sockets (the default target)
+    #[arg(long)]
+    pub unix: bool,
+    /// Write the image to FILE, and its manifest to FILE.json
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// A site directory, a single Markdown file, or an image
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub site: PathBuf,
+    /// An ordinary process on host sockets (the default target)
+    #[arg(long)]
+    pub unix: bool,
+    /// Serve HTTP on PORT of 127.0.0.1, or on ADDRESS:PORT; port 0 takes a free one
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = socket)]
+    pub http: Option<String>,
+    /// Log each request to standard error, in the Common Log Format
+    #[arg(long)]
+    pub log: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// A site directory, or a single Markdown file
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub site: PathBuf,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// An image that `applgen build` wrote
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub image: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `new`.
+#[derive(Debug, Args)]
+pub struct New {
+    /// What to make
+    pub kind: Kind,
+    /// Where: a directory that does not exist yet, or is empty
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
+}
+
+/// What `new` makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// A deck of slides in Markdown
+    Slides,
+    /// A site of plain files
+    Files,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Write `applgen.1`, `applgen-build.1` and the others here
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub directory: Option<PathBuf>,
+}
+
+/// A port, or an address with a port, as a boot word's value.
+fn socket(text: &str) -> Result<String, String> {
+    if let Ok(port) = text.parse::<u16>() {
+        return Ok(format!("127.0.0.1:{port}"));
+    }
+    text.parse::<SocketAddr>()
+        .map(|address| address.to_string())
+        .map_err(|_| {
+            "neither a port nor an ADDRESS:PORT such as `0.0.0.0:8080` or `[::1]:8080`".to_owned()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sockets_are_ports_or_addresses() {
+        assert_eq!(socket("8080").unwrap(), "127.0.0.1:8080");
+        assert_eq!(socket("[::]:80").unwrap(), "[::]:80");
+        assert!(socket("80800").is_err() && socket("localhost:80").is_err());
+    }
+}

@@ -1,0 +1,83 @@
+//! `applgen build`: a site becomes an image and a manifest.
+
+use std::{path::Path, time::Instant};
+
+use crate::{
+    cli::Build,
+    failure::{Failure, Fault},
+    image::{self, Manifest, Order, Target, revision},
+    progress::Progress,
+    report,
+};
+
+use super::{
+    bytes, count,
+    pipeline::{self, Bundled},
+};
+
+/// Builds an image; its path goes to standard output.
+pub fn build(arguments: &Build) -> Result<(), Failure> {
+    let started = Instant::now();
+    let target = Target::Unix;
+    let path = pipeline::image_path(arguments.output.as_deref(), &arguments.site, target);
+    let outputs = pipeline::outputs(&path);
+    let progress = Progress::on_terminal();
+    let bundled = pipeline::bundle(&arguments.site, &outputs, target, &progress)?;
+    let manifest = write(&bundled, &arguments.site, target, &path, &progress)?;
+    tell_decks(&bundled);
+    report::say(&format!(
+        "{}: {} ({} of kernel, {} of bundle for {} in {}), {} ms",
+        path.display(),
+        bytes(manifest.bytes),
+        bytes(manifest.kernel.bytes),
+        bytes(manifest.bundle.bytes),
+        bytes(bundled.totals.raw_bytes),
+        count(bundled.totals.resources, "resource"),
+        started.elapsed().as_millis(),
+    ));
+    super::print(format!("{}\n", path.display()).as_bytes())
+}
+
+/// Puts a bundle onto a kernel, and both onto the disk.
+pub fn write(
+    bundled: &Bundled,
+    named: &Path,
+    target: Target,
+    path: &Path,
+    progress: &Progress,
+) -> Result<Manifest, Failure> {
+    let order = Order {
+        target,
+        features: &bundled.features,
+        bundle: &bundled.bundle,
+        source: revision::of(named, &pipeline::outputs(path)),
+        path,
+    };
+    let steps = progress.spinner("image");
+    let built = image::build(&order, &steps);
+    steps.finish();
+    built.map_err(|error| Failure {
+        fault: if error.is_of_the_site() {
+            Fault::Site
+        } else {
+            Fault::Environment
+        },
+        diagnostic: Some(Box::new(error.diagnostic())),
+    })
+}
+
+/// Says what became of the decks.
+pub fn tell_decks(bundled: &Bundled) {
+    for deck in &bundled.decks {
+        report::say(&match (deck.counts, &deck.separators) {
+            (Some((columns, slides)), Some(separators)) => format!(
+                "deck `{}` at {}: {} in {}, separators {separators}",
+                deck.title,
+                deck.path,
+                count(slides, "slide"),
+                count(columns, "column"),
+            ),
+            _ => format!("deck `{}` at {}: finished HTML", deck.title, deck.path),
+        });
+    }
+}

@@ -1,0 +1,207 @@
+//! `applgen inspect`: what is in an image, read from the image itself.
+
+use std::{fmt::Write, fs, path::Path};
+
+use applgen_bundle::{
+    Bundle, TAG_BOOT, TAG_HTTP, TAG_INFO,
+    http::{Encoding, Entry, Kind, Site},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    cli::Inspect,
+    failure::Failure,
+    image::{find_bundle, manifest},
+    report::Diagnostic,
+};
+
+use super::{bytes, count};
+
+/// Prints what an image holds.
+pub fn inspect(arguments: &Inspect) -> Result<(), Failure> {
+    let path = &arguments.image;
+    let image = fs::read(path).map_err(|error| {
+        Failure::environment(
+            Diagnostic::error(format!("`{}` cannot be read: {error}", path.display()))
+                .hint("name an image that `applgen build` wrote"),
+        )
+    })?;
+    let facts = facts(path, &image)?;
+    let text = if arguments.json {
+        format!("{facts:#}\n")
+    } else {
+        for_people(&facts)
+    };
+    super::print(text.as_bytes())
+}
+
+fn facts(path: &Path, image: &[u8]) -> Result<Value, Failure> {
+    let not_ours = |why: String| {
+        Failure::environment(
+            Diagnostic::error(format!(
+                "`{}` is no image of applgen's: {why}",
+                path.display()
+            ))
+            .hint("build one with `applgen build SITE`, then inspect `dist/NAME.unix`"),
+        )
+    };
+    let range = find_bundle(image).ok_or_else(|| not_ours("it holds no bundle".into()))?;
+    let kernel_bytes = range.start;
+    let bundle_bytes = range.len();
+    let blob = image.get(range).unwrap_or_default();
+    let bundle = Bundle::parse(blob).map_err(|error| not_ours(error.to_string()))?;
+    let text = |tag| {
+        let section = bundle.section(tag)?;
+        std::str::from_utf8(section.bytes).ok().map(str::to_owned)
+    };
+    let info: Value = text(TAG_INFO)
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or(Value::Null);
+    let mut paths = Vec::new();
+    if let Some(section) = bundle.section(TAG_HTTP) {
+        let site = Site::parse(section).map_err(|error| not_ours(error.to_string()))?;
+        let mut entries: Vec<Entry<'_>> = site.entries().collect();
+        if entries.len() != site.entry_count() {
+            return Err(not_ours("its table of paths is damaged".into()));
+        }
+        entries.sort_by_key(|entry| entry.path());
+        paths = entries.iter().map(path_facts).collect();
+    }
+    let sections: serde_json::Map<String, Value> = bundle
+        .sections()
+        .map(|section| {
+            let tag = String::from_utf8_lossy(&section.tag).trim_end().to_owned();
+            (tag, json!(section.bytes.len()))
+        })
+        .collect();
+    // The manifest is a convenience beside the image, not part of it.
+    let manifest: Value = fs::read(manifest::path_for(path))
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or(Value::Null);
+    Ok(json!({
+        "image": path.file_name().map(|name| name.to_string_lossy()),
+        "bytes": image.len(),
+        "kernel_bytes": kernel_bytes,
+        "bundle_bytes": bundle_bytes,
+        "sections": sections,
+        "boot": text(TAG_BOOT).unwrap_or_default(),
+        "title": info["title"],
+        "decks": info["decks"],
+        "features": info["features"],
+        "manifest": manifest,
+        "paths": paths,
+    }))
+}
+
+fn path_facts(entry: &Entry<'_>) -> Value {
+    let path = String::from_utf8_lossy(entry.path());
+    match entry.kind() {
+        Kind::Alias => json!({ "path": path, "alias": String::from_utf8_lossy(entry.target()) }),
+        Kind::Redirect => json!({
+            "path": path,
+            "status": entry.status(),
+            "location": String::from_utf8_lossy(entry.target()),
+        }),
+        Kind::Resource => {
+            let length = |encoding| entry.representation(encoding).map(|r| r.body().len());
+            let identity = entry.representation(Encoding::Identity);
+            let headers = identity
+                .map(|r| String::from_utf8_lossy(r.header_lines()).into_owned())
+                .unwrap_or_default();
+            let header = |name: &str| {
+                headers
+                    .split("\r\n")
+                    .filter_map(|line| line.split_once(": "))
+                    .find(|(key, _)| key.eq_ignore_ascii_case(name))
+                    .map(|(_, value)| value.to_owned())
+            };
+            json!({
+                "path": path,
+                "status": entry.status(),
+                "type": header("content-type"),
+                "etag": header("etag"),
+                "last_modified": header("last-modified"),
+                "bytes": length(Encoding::Identity),
+                "gzip_bytes": length(Encoding::Gzip),
+                "br_bytes": length(Encoding::Brotli),
+            })
+        }
+    }
+}
+
+fn for_people(facts: &Value) -> String {
+    let number = |value: &Value| value.as_u64().unwrap_or(0);
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "{}: {} ({} of kernel, {} of bundle)",
+        word(&facts["image"]),
+        bytes(number(&facts["bytes"])),
+        bytes(number(&facts["kernel_bytes"])),
+        bytes(number(&facts["bundle_bytes"])),
+    );
+    if let Some(boot) = facts["boot"].as_str().filter(|boot| !boot.is_empty()) {
+        let _ = writeln!(out, "boot words: {boot}");
+    }
+    let source = &facts["manifest"]["source"];
+    if let Some(commit) = source["commit"].as_str() {
+        let dirty = if source["dirty"] == true {
+            ", with changes"
+        } else {
+            ""
+        };
+        let _ = writeln!(out, "source commit: {commit}{dirty}");
+    }
+    for feature in list(&facts["features"]) {
+        let _ = writeln!(
+            out,
+            "feature {}: {}",
+            word(&feature["name"]),
+            word(&feature["reason"])
+        );
+    }
+    for deck in list(&facts["decks"]) {
+        let _ = write!(
+            out,
+            "deck `{}` at {}",
+            word(&deck["title"]),
+            word(&deck["path"])
+        );
+        let _ = match deck["slides"].as_u64() {
+            Some(slides) => writeln!(
+                out,
+                ": {} in {}, separators {}",
+                count(usize::try_from(slides).unwrap_or(usize::MAX), "slide"),
+                count(
+                    usize::try_from(number(&deck["columns"])).unwrap_or(usize::MAX),
+                    "column"
+                ),
+                word(&deck["separators"]),
+            ),
+            None => writeln!(out, ": finished HTML"),
+        };
+    }
+    let length = |value: &Value| value.as_u64().map_or("-".to_owned(), |n| n.to_string());
+    let _ = writeln!(out, "\n{:>11} {:>11} {:>11}  path", "bytes", "gzip", "br");
+    for path in list(&facts["paths"]) {
+        let shown = word(&path["path"]);
+        let what = if let Some(to) = path["alias"].as_str() {
+            format!("{shown} = {to}")
+        } else if let Some(to) = path["location"].as_str() {
+            format!("{shown} -> {to} ({})", number(&path["status"]))
+        } else {
+            format!("{shown}  {}", word(&path["type"]))
+        };
+        let _ = writeln!(
+            out,
+            "{:>11} {:>11} {:>11}  {what}",
+            length(&path["bytes"]),
+            length(&path["gzip_bytes"]),
+            length(&path["br_bytes"]),
+        );
+    }
+    out
+}

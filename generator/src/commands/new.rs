@@ -1,0 +1,67 @@
+//! `applgen new`: a first site, from the scaffolds in `templates/new`.
+
+use std::{fs, io, path::Path};
+
+use include_dir::Dir;
+
+use crate::{
+    cli::{Kind, New},
+    failure::Failure,
+    report::{self, Diagnostic},
+    templates,
+};
+
+/// Writes a scaffold into a new or empty directory.
+pub fn new(arguments: &New) -> Result<(), Failure> {
+    let name = match arguments.kind {
+        Kind::Slides => "slides",
+        Kind::Files => "files",
+    };
+    let scaffold = templates::directory(&format!("new/{name}"));
+    let target = &arguments.directory;
+    refuse_unless_empty(target)?;
+    let cannot = |error: io::Error| {
+        Failure::environment(
+            Diagnostic::error(format!("`{}` cannot be written: {error}", target.display()))
+                .hint("choose a directory that you may write to"),
+        )
+    };
+    fs::create_dir_all(target).map_err(cannot)?;
+    write(scaffold, scaffold.path(), target).map_err(cannot)?;
+    let shown = target.display();
+    report::say(&format!(
+        "made `{shown}`; look at it with `applgen run {shown}`"
+    ));
+    Ok(())
+}
+
+fn refuse_unless_empty(target: &Path) -> Result<(), Failure> {
+    let taken = match fs::read_dir(target) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    };
+    if taken {
+        return Err(Failure::environment(
+            Diagnostic::error(format!(
+                "`{}` exists and is no empty directory",
+                target.display()
+            ))
+            .hint("name a directory that does not exist yet"),
+        ));
+    }
+    Ok(())
+}
+
+fn write(directory: &Dir<'_>, root: &Path, target: &Path) -> io::Result<()> {
+    for entry in directory.entries() {
+        let below = entry.path().strip_prefix(root).unwrap_or(entry.path());
+        match entry {
+            include_dir::DirEntry::Dir(inner) => {
+                fs::create_dir_all(target.join(below))?;
+                write(inner, root, target)?;
+            }
+            include_dir::DirEntry::File(file) => fs::write(target.join(below), file.contents())?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! `applgen run`: a site, or an image, served until it is interrupted.
+//!
+//! What runs is the image itself, in place of this process: signals, exit code
+//! and process id are the server's own.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    cli::Run,
+    failure::Failure,
+    image::{Target, digest, environment::Environment},
+    progress::Progress,
+    report::Diagnostic,
+    site,
+};
+
+use super::{build, pipeline};
+
+/// Serves a site or an image. Returns only when that fails.
+pub fn run(arguments: &Run) -> Result<(), Failure> {
+    let image = if is_executable_image(&arguments.site) {
+        arguments.site.clone()
+    } else {
+        let target = Target::Unix;
+        let path = place_for(&arguments.site, target)?;
+        let progress = Progress::on_terminal();
+        let outputs = pipeline::default_outputs();
+        let bundled = pipeline::bundle(&arguments.site, &outputs, target, &progress)?;
+        build::write(&bundled, &arguments.site, target, &path, &progress)?;
+        build::tell_decks(&bundled);
+        path
+    };
+    let mut words = Vec::new();
+    words.extend(arguments.http.iter().map(|socket| format!("http={socket}")));
+    words.extend(arguments.log.then(|| "log=common".to_owned()));
+    // A bare name would be looked for on PATH.
+    let program = std::path::absolute(&image).unwrap_or_else(|_| image.clone());
+    let error = Command::new(program).args(words).exec();
+    Err(Failure::environment(
+        Diagnostic::error(format!("`{}` cannot be started: {error}", image.display()))
+            .hint("is it an image for `--unix`, and executable?"),
+    ))
+}
+
+fn is_executable_image(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    let read = |mut file: File| -> io::Result<()> { file.read_exact(&mut magic) };
+    path.is_file() && File::open(path).and_then(read).is_ok() && magic == *b"\x7fELF"
+}
+
+/// Where the image of a site that is only run goes: one place for each site,
+/// so that running does not fill the disk.
+fn place_for(named: &Path, target: Target) -> Result<PathBuf, Failure> {
+    let directory = match Environment::current().cache_dir() {
+        Some(cache) => cache.join("run"),
+        None => tempfile::Builder::new()
+            .prefix("applgen-")
+            .tempdir()
+            .map_err(|error| {
+                Failure::environment(
+                    Diagnostic::error(format!("no temporary directory can be made: {error}"))
+                        .hint("set `APPLGEN_CACHE` to a directory that you may write to"),
+                )
+            })?
+            .keep(),
+    };
+    let canonical = std::fs::canonicalize(named).unwrap_or_else(|_| named.to_path_buf());
+    let hash = digest::sha256(canonical.as_os_str().as_encoded_bytes());
+    let short = hash.get(..12).unwrap_or(&hash);
+    Ok(directory.join(format!(
+        "{}-{short}.{}",
+        site::name_of(named),
+        target.suffix()
+    )))
+}

@@ -1,0 +1,162 @@
+//! What a site becomes before it is compressed: paths, and what is served there.
+//!
+//! Every producer (decks, files, later websites) puts its pages here, and two
+//! that claim one path are an error that names both.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use crate::{
+    failure::Failure,
+    report::Diagnostic,
+    site::{SourceFile, UrlPath},
+};
+
+/// Where the bytes of a resource come from.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Rendered by the generator.
+    Bytes(Vec<u8>),
+    /// A file of the site, as it is.
+    File(SourceFile),
+}
+
+/// One thing that is served.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// Its bytes.
+    pub content: Content,
+    /// Its media type where the producer knows it; else it follows from the path.
+    pub media_type: Option<String>,
+    /// The date of the last commit that touched it, in seconds since 1970.
+    pub last_modified: Option<u64>,
+    /// The file that it comes from, for messages.
+    pub origin: String,
+}
+
+/// Everything a site serves.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// What is served, by path. A directory's page is at the directory's path.
+    pub resources: BTreeMap<UrlPath, Resource>,
+    /// Other paths of the same things: `/index.html` for `/`.
+    pub aliases: BTreeMap<UrlPath, UrlPath>,
+    /// Paths that redirect (301) to other paths.
+    pub redirects: BTreeMap<UrlPath, UrlPath>,
+    claims: BTreeMap<UrlPath, String>,
+}
+
+const INDEX: &[u8] = b"index.html";
+
+impl Output {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a resource. A path that ends in `/index.html` is its directory's
+    /// page, and a directory's page also answers at `index.html`.
+    pub fn resource(&mut self, path: UrlPath, resource: Resource) -> Result<(), Failure> {
+        let path = match path.as_bytes().strip_suffix(INDEX) {
+            Some(directory) if directory.ends_with(b"/") => path.parent(),
+            _ => path,
+        };
+        self.claim(&path, &resource.origin)?;
+        if path.as_bytes().ends_with(b"/") {
+            let index = path.join("index.html").unwrap_or_else(UrlPath::root);
+            self.claim(&index, &resource.origin)?;
+            self.aliases.insert(index, path.clone());
+        }
+        self.resources.insert(path, resource);
+        Ok(())
+    }
+
+    /// Adds a redirect; a path that is served already stays what it is.
+    pub fn redirect(&mut self, from: UrlPath, to: UrlPath) {
+        if !self.claims.contains_key(&from) {
+            self.redirects.insert(from, to);
+        }
+    }
+
+    /// Whether anything answers at this path, directories without their slash
+    /// included, since those redirect.
+    pub fn leads_somewhere(&self, path: &UrlPath) -> Option<&UrlPath> {
+        if let Some((path, _)) = self.resources.get_key_value(path) {
+            return Some(path);
+        }
+        if let Some(to) = self.aliases.get(path).or_else(|| self.redirects.get(path)) {
+            return Some(to);
+        }
+        if path.as_bytes().ends_with(b"/") {
+            return None;
+        }
+        let directory = UrlPath::from_bytes([path.as_bytes(), b"/"].concat());
+        match self.redirects.get(&directory) {
+            Some(to) => Some(to),
+            None => self
+                .resources
+                .get_key_value(&directory)
+                .map(|(path, _)| path),
+        }
+    }
+
+    fn claim(&mut self, path: &UrlPath, origin: &str) -> Result<(), Failure> {
+        match self.claims.entry(path.clone()) {
+            Entry::Vacant(free) => {
+                free.insert(origin.to_owned());
+                Ok(())
+            }
+            Entry::Occupied(taken) => Err(Failure::site(
+                Diagnostic::error(format!(
+                    "two files claim the path `{path}`: `{}` and `{origin}`",
+                    taken.get()
+                ))
+                .hint("rename one of them, or remove it"),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(origin: &str) -> Resource {
+        Resource {
+            content: Content::Bytes(Vec::new()),
+            media_type: None,
+            last_modified: None,
+            origin: origin.to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_index_is_its_directory_s_page() {
+        let mut output = Output::new();
+        output
+            .resource("/a/index.html".into(), resource("a/index.html"))
+            .unwrap();
+        assert!(output.resources.contains_key(&UrlPath::from("/a/")));
+        assert_eq!(
+            output.aliases[&UrlPath::from("/a/index.html")],
+            "/a/".into()
+        );
+        assert!(output.leads_somewhere(&"/a".into()).is_some());
+        assert!(output.leads_somewhere(&"/a/b".into()).is_none());
+    }
+
+    #[test]
+    fn two_claims_name_both_files() {
+        let mut output = Output::new();
+        output
+            .resource("/".into(), resource("slides/a/content.md"))
+            .unwrap();
+        let failure = output
+            .resource("/index.html".into(), resource("static/index.html"))
+            .unwrap_err();
+        let message = failure.diagnostic.unwrap().message;
+        assert!(
+            message.contains("slides/a/content.md") && message.contains("static/index.html"),
+            "{message}"
+        );
+    }
+}

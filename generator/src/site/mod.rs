@@ -1,0 +1,219 @@
+//! Loading a site: which files it has, what they are treated as, and at which
+//! paths they will be served.
+//!
+//! A site is a directory with any mix of decks and plain files, or a single
+//! Markdown file. [`tree`] walks it, [`config`] reads `applgen.toml`, [`layout`]
+//! decides what is a deck and what a file, and [`dates`] asks git when each was
+//! touched last. Nothing outside the site directory is read.
+
+pub mod config;
+pub mod dates;
+pub mod layout;
+pub mod never;
+pub mod single;
+pub mod tree;
+mod url;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+pub use config::Config;
+pub use layout::{Deck, DeckSource, Layout, PlainFile};
+pub use tree::SourceFile;
+pub use url::UrlPath;
+
+use crate::{
+    failure::Failure,
+    report::{Diagnostic, Diagnostics, SourceText},
+};
+
+/// A site that has been loaded: nothing rendered yet.
+#[derive(Debug)]
+pub struct Site {
+    /// The name that images are called by: the directory's or the file's own.
+    pub name: String,
+    /// The site directory, canonical; of a single file, the one it is in.
+    pub root: PathBuf,
+    /// What `applgen.toml` says, or the defaults.
+    pub config: Config,
+    /// Its decks and files, and where they are served.
+    pub layout: Layout,
+}
+
+/// Loads the directory or single file at `named`. `outputs` are paths that the
+/// command will write, which are never input.
+pub fn load(
+    named: &Path,
+    outputs: &[PathBuf],
+    diagnostics: &mut Diagnostics,
+) -> Result<Site, Failure> {
+    let canonical = fs::canonicalize(named).map_err(|error| no_such_site(named, &error))?;
+    let metadata = fs::metadata(&canonical).map_err(|error| no_such_site(named, &error))?;
+    if metadata.is_dir() {
+        load_directory(named, canonical, outputs, diagnostics)
+    } else if metadata.is_file() {
+        load_single_file(named, &canonical, diagnostics)
+    } else {
+        Err(Failure::environment(
+            Diagnostic::error(format!(
+                "`{}` is neither a directory nor a file",
+                named.display()
+            ))
+            .hint("name a site directory, or a single Markdown file"),
+        ))
+    }
+}
+
+/// The name that a site's images are called by.
+pub fn name_of(named: &Path) -> String {
+    let canonical = fs::canonicalize(named);
+    let path = canonical.as_deref().unwrap_or(named);
+    let name = if path.is_dir() {
+        path.file_name()
+    } else {
+        path.file_stem()
+    };
+    name.map_or_else(
+        || "site".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+fn load_directory(
+    named: &Path,
+    root: PathBuf,
+    outputs: &[PathBuf],
+    diagnostics: &mut Diagnostics,
+) -> Result<Site, Failure> {
+    let config = read_config(named, &root, diagnostics)?;
+    let outputs: Vec<PathBuf> = outputs
+        .iter()
+        .filter_map(|path| fs::canonicalize(path).ok())
+        .filter(|path| *path != root)
+        .collect();
+    let walk = tree::Walk {
+        root: &root,
+        named,
+        outputs: &outputs,
+        limit_bytes: config.limit_bytes(),
+    };
+    let files = walk.files(diagnostics)?;
+    let layout = Layout::of_directory(named, files, diagnostics)?;
+    Ok(Site {
+        name: name_of(named),
+        root,
+        config,
+        layout,
+    })
+}
+
+fn load_single_file(
+    named: &Path,
+    canonical: &Path,
+    diagnostics: &mut Diagnostics,
+) -> Result<Site, Failure> {
+    let extension = canonical
+        .extension()
+        .map(|e| e.to_string_lossy().to_ascii_lowercase())
+        .unwrap_or_default();
+    match extension.as_str() {
+        "md" | "markdown" => {}
+        "zone" => {
+            return Err(Failure::site(
+                Diagnostic::error(format!(
+                    "`{}` is a DNS zone, and zones are not built yet",
+                    named.display()
+                ))
+                .hint("name a site directory or a Markdown file"),
+            ));
+        }
+        _ => {
+            return Err(Failure::environment(
+                Diagnostic::error(format!(
+                    "`{}` is a single file of a kind that is no site of its own",
+                    named.display()
+                ))
+                .hint("a single file is a deck in Markdown (`.md`) or an image; put anything else into a directory, and name that"),
+            ));
+        }
+    }
+    let root = canonical.parent().unwrap_or(Path::new("/")).to_path_buf();
+    let directory = match named.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let config = read_config(directory, &root, diagnostics)?;
+    let metadata = fs::metadata(canonical).map_err(|error| no_such_site(named, &error))?;
+    let file = SourceFile {
+        relative: canonical.file_name().map(PathBuf::from).unwrap_or_default(),
+        absolute: canonical.to_path_buf(),
+        bytes: metadata.len(),
+        shown: named.display().to_string(),
+    };
+    if file.bytes > config.limit_bytes() {
+        return Err(Failure::site(Diagnostic::error(format!(
+            "`{}` has {} bytes, and an image holds {}",
+            file.shown,
+            file.bytes,
+            config.limit_bytes()
+        ))));
+    }
+    Ok(Site {
+        name: name_of(named),
+        layout: Layout::of_single_file(file),
+        root,
+        config,
+    })
+}
+
+fn read_config(
+    named: &Path,
+    root: &Path,
+    diagnostics: &mut Diagnostics,
+) -> Result<Config, Failure> {
+    let shown = if named == Path::new(".") {
+        PathBuf::from(config::FILE_NAME)
+    } else {
+        named.join(config::FILE_NAME)
+    };
+    let path = root.join(config::FILE_NAME);
+    let unreadable = |why: String| {
+        Failure::site(
+            Diagnostic::error(format!("`{}` cannot be read: {why}", shown.display()))
+                .hint("mend its permissions or encoding (UTF-8), or remove it: it is optional"),
+        )
+    };
+    match fs::symlink_metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Config::default()),
+        Err(error) => return Err(unreadable(error.to_string())),
+        Ok(_) => {}
+    }
+    let inside = fs::canonicalize(&path).map_err(|error| unreadable(error.to_string()))?;
+    if !inside.starts_with(root) {
+        return Err(unreadable("it is a link that leads out of the site".into()));
+    }
+    let metadata = fs::metadata(&inside).map_err(|error| unreadable(error.to_string()))?;
+    if !metadata.is_file() || metadata.len() > MAX_CONFIG_BYTES {
+        return Err(unreadable(format!(
+            "it is no regular file of at most {MAX_CONFIG_BYTES} bytes"
+        )));
+    }
+    let text = fs::read_to_string(&inside).map_err(|error| unreadable(error.to_string()))?;
+    let source = SourceText::new(shown.display().to_string(), text);
+    Config::parse(&source, diagnostics).map_err(Failure::from)
+}
+
+/// A configuration larger than this is a mistake.
+const MAX_CONFIG_BYTES: u64 = 1_000_000;
+
+fn no_such_site(named: &Path, error: &io::Error) -> Failure {
+    let shown = named.display();
+    Failure::environment(match error.kind() {
+        io::ErrorKind::NotFound => Diagnostic::error(format!("there is no `{shown}`"))
+            .hint("name a site directory, or make one with `applgen new slides DIR`"),
+        _ => Diagnostic::error(format!("`{shown}` cannot be opened: {error}"))
+            .hint("check its permissions"),
+    })
+}

@@ -1,0 +1,82 @@
+//! Plain files: served as they are, with finished representations.
+
+use crate::support::Site;
+
+#[test]
+fn files_are_served_with_types_tags_and_encodings() {
+    let page = format!("<!doctype html><title>x</title>{}", "<p>words words words</p>".repeat(100));
+    let server = Site::new("s")
+        .file("index.html", &page)
+        .file("sub/index.html", "sub")
+        .file("data.json", "{}")
+        .file(".well-known/security.txt", "Contact: x")
+        .file(".git/config", "x")
+        .file("LICENSE", "words")
+        .serve();
+    let plain = server.get("/");
+    assert_eq!((plain.status(), plain.text()), (200, page.clone()));
+    assert_eq!(plain.header("content-encoding"), None);
+    assert_eq!(plain.header("vary"), Some("Accept-Encoding"));
+    let tag = plain.header("etag").unwrap().to_owned();
+    let with = |header: &str| {
+        server.request(&format!(
+            "GET / HTTP/1.1\r\nHost: x\r\n{header}\r\nConnection: close\r\n\r\n"
+        ))
+    };
+    let brotli = with("Accept-Encoding: gzip, br");
+    assert_eq!(brotli.header("content-encoding"), Some("br"));
+    assert_ne!(brotli.header("etag"), Some(tag.as_str()));
+    assert!(brotli.body.len() < page.len() / 4);
+    assert_eq!(with("Accept-Encoding: gzip, br;q=0").header("content-encoding"), Some("gzip"));
+    let unchanged = with(&format!("If-None-Match: {tag}"));
+    assert_eq!((unchanged.status(), unchanged.body.len()), (304, 0));
+
+    assert_eq!(server.get("/sub").status(), 301);
+    assert_eq!(server.get("/sub/").text(), "sub");
+    assert_eq!(server.get("/data.json").header("content-type"), Some("application/json"));
+    assert_eq!(server.get("/LICENSE").header("content-type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(server.get("/.well-known/security.txt").status(), 200);
+    assert_eq!(server.get("/.git/config").status(), 404);
+}
+
+#[test]
+fn what_is_not_found_gets_the_nearest_page() {
+    let server = Site::new("s")
+        .file("index.html", "x")
+        .file("404.html", "ours")
+        .file("docs/404.html", "docs")
+        .file("docs/index.html", "x")
+        .serve();
+    for (target, body) in [("/none", "ours"), ("/docs/none", "docs"), ("/docs/a/b/none", "docs")] {
+        let response = server.get(target);
+        assert_eq!((response.status(), response.text().as_str()), (404, body), "{target}");
+    }
+    let server = Site::new("s").file("index.html", "x").serve();
+    let response = server.get("/none");
+    assert_eq!(response.status(), 404);
+    assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(response.text().contains("<html"), "{}", response.text());
+}
+
+#[test]
+fn the_output_directory_is_never_input() {
+    let site = Site::new("s").file("index.html", "x");
+    for _ in 0..2 {
+        let ran = crate::support::ran(crate::support::command(site.root()).arg("build")).code(0);
+        assert_eq!(ran.stdout, "dist/s.unix\n");
+    }
+    let server = crate::support::Server::start(&site.root().join("dist/s.unix"));
+    assert_eq!(server.get("/").status(), 200);
+    assert_eq!(server.get("/dist/s.unix").status(), 404);
+    assert_eq!(server.get("/dist/s.unix.json").status(), 404);
+}
+
+#[test]
+fn the_image_does_not_hold_its_own_name() {
+    let build = |name: &str| {
+        let site = Site::new(name).file("index.html", "x");
+        let image = site.parent().join(site.build().code(0).stdout.trim());
+        std::fs::read(image).unwrap()
+    };
+    assert!(build("one-name") == build("another"), "the name is in the image");
+}

@@ -1,0 +1,8 @@
+//! Golden sites through the real binary: a directory of input, a command, and
+//! what comes of it. Each test is named for the rule that it holds.
+
+mod bad_input;
+mod commands;
+mod decks;
+mod files;
+mod support;
