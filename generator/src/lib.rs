@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 
 pub mod assets;
+pub mod cli;
+pub mod commands;
 pub mod failure;
 mod git;
 pub mod image;
@@ -18,3 +20,4 @@ pub mod render;
 pub mod report;
 pub mod site;
 pub mod slides;
+mod templates;
