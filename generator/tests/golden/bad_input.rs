@@ -26,14 +26,20 @@ fn no_such_directory() {
 
 #[test]
 fn empty_site() {
-    Site::new("s").build().code(1).tells("holds nothing that could be served").tells("hint: ");
+    Site::new("s")
+        .build()
+        .code(1)
+        .tells("holds nothing that could be served")
+        .tells("hint: ");
 }
 
 #[test]
 fn unreadable_file() {
     let site = Site::new("s").file("index.html", "x").file("a.txt", "x");
     fs::set_permissions(site.root().join("a.txt"), fs::Permissions::from_mode(0o000)).unwrap();
-    site.run_as_nobody(["check", "s"]).code(1).tells("`s/a.txt` cannot be read: Permission denied");
+    site.run_as_nobody(["check", "s"])
+        .code(1)
+        .tells("`s/a.txt` cannot be read: Permission denied");
 }
 
 #[test]
@@ -57,7 +63,11 @@ fn names_of_every_kind_are_served() {
         ("/latin-%E9.txt", "not UTF-8"),
     ] {
         let response = server.get(target);
-        assert_eq!((response.status(), response.text().as_str()), (200, body), "{target}");
+        assert_eq!(
+            (response.status(), response.text().as_str()),
+            (200, body),
+            "{target}"
+        );
     }
 }
 
@@ -87,7 +97,10 @@ fn file_over_the_limit() {
     let site = Site::new("s").file("index.html", "x");
     let file = fs::File::create(site.root().join("huge.bin")).unwrap();
     file.set_len(3_000_000_000).unwrap();
-    site.build().code(1).tells("1900000000 bytes").tells("huge.bin");
+    site.build()
+        .code(1)
+        .tells("1900000000 bytes")
+        .tells("huge.bin");
 }
 
 #[test]
@@ -104,7 +117,10 @@ fn site_over_its_own_limit() {
 #[test]
 fn front_matter_that_does_not_parse() {
     Site::new("s")
-        .file("slides/a/content.md", "---\ntitle: [unclosed\ndate: x\n---\n\n# One\n")
+        .file(
+            "slides/a/content.md",
+            "---\ntitle: [unclosed\ndate: x\n---\n\n# One\n",
+        )
         .build()
         .code(1)
         .tells("s/slides/a/content.md:")
@@ -193,5 +209,7 @@ fn usage_errors_are_2() {
     site.run(["frobnicate"]).code(2);
     site.run(["run", "s", "--http", "70000"]).code(2);
     let site = site.file("x.pdf", "x");
-    site.run(["build", "s/x.pdf"]).code(2).tells("a kind that is no site of its own");
+    site.run(["build", "s/x.pdf"])
+        .code(2)
+        .tells("a kind that is no site of its own");
 }

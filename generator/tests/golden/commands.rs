@@ -6,12 +6,20 @@ use crate::support::{Server, Site, command};
 fn new_sites_check_build_and_run() {
     for kind in ["slides", "files"] {
         let place = Site::new("unused");
-        place.run(["new", kind, "fresh"]).code(0).tells("applgen run fresh");
-        place.run(["check", "fresh"]).code(0).tells("nothing to mend");
-        let server =
-            Server::of(command(place.parent()).args(["run", "fresh", "--http", "0"]));
+        place
+            .run(["new", kind, "fresh"])
+            .code(0)
+            .tells("applgen run fresh");
+        place
+            .run(["check", "fresh"])
+            .code(0)
+            .tells("nothing to mend");
+        let server = Server::of(command(place.parent()).args(["run", "fresh", "--http", "0"]));
         assert_eq!(server.get("/").status(), 200, "{kind}");
-        place.run(["new", kind, "fresh"]).code(2).tells("is no empty directory");
+        place
+            .run(["new", kind, "fresh"])
+            .code(2)
+            .tells("is no empty directory");
     }
 }
 
@@ -31,16 +39,31 @@ fn inspect_tells_paths_sizes_and_reasons() {
         .file("a/index.html", "x");
     site.build().code(0);
     let text = site.run(["inspect", "dist/s.unix"]).code(0).stdout;
-    assert!(text.contains("feature http: the site has 3 files"), "{text}");
-    let json = site.run(["inspect", "--json", "dist/s.unix"]).code(0).stdout;
+    assert!(
+        text.contains("feature http: the site has 3 files"),
+        "{text}"
+    );
+    let json = site
+        .run(["inspect", "--json", "dist/s.unix"])
+        .code(0)
+        .stdout;
     let facts: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let paths: Vec<&str> =
-        facts["paths"].as_array().unwrap().iter().map(|p| p["path"].as_str().unwrap()).collect();
-    assert_eq!(paths, ["/", "/404.html", "/a/", "/a/index.html", "/index.html"]);
+    let paths: Vec<&str> = facts["paths"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        paths,
+        ["/", "/404.html", "/a/", "/a/index.html", "/index.html"]
+    );
     assert_eq!(facts["paths"][0]["bytes"], 3000);
     assert!(facts["paths"][0]["br_bytes"].as_u64().unwrap() < 100);
     assert_eq!(facts["paths"][3]["alias"], "/a/");
-    site.run(["inspect", "s/index.html"]).code(2).tells("no image of applgen's");
+    site.run(["inspect", "s/index.html"])
+        .code(2)
+        .tells("no image of applgen's");
 }
 
 #[test]
@@ -57,12 +80,20 @@ fn check_without_anything_wrong_is_0() {
 fn completions_man_and_doctor_print_to_standard_output() {
     let site = Site::new("s");
     for shell in ["bash", "zsh", "fish"] {
-        assert!(site.run(["completions", shell]).code(0).stdout.contains("inspect"));
+        assert!(
+            site.run(["completions", shell])
+                .code(0)
+                .stdout
+                .contains("inspect")
+        );
     }
     let man = site.run(["man"]).code(0).stdout;
     site.run(["man", "."]).code(0);
     assert!(site.parent().join("applgen-build.1").is_file());
-    assert!(man.starts_with(".ie") || man.contains(".TH applgen"), "{man}");
+    assert!(
+        man.starts_with(".ie") || man.contains(".TH applgen"),
+        "{man}"
+    );
     let doctor = site.run(["doctor"]).code(0).stdout;
     assert!(doctor.contains("cargo"), "{doctor}");
 }
@@ -70,7 +101,16 @@ fn completions_man_and_doctor_print_to_standard_output() {
 #[test]
 fn help_names_every_command() {
     let help = Site::new("s").run(["--help"]).code(0).stdout;
-    for name in ["build", "run", "check", "inspect", "new", "doctor", "completions", "man"] {
+    for name in [
+        "build",
+        "run",
+        "check",
+        "inspect",
+        "new",
+        "doctor",
+        "completions",
+        "man",
+    ] {
         assert!(help.contains(name), "{help}");
     }
 }

@@ -16,17 +16,30 @@ fn one_deck_is_served_at_the_root() {
         .serve();
     let page = server.get("/");
     assert_eq!(page.status(), 200);
-    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
     let text = page.text();
-    assert!(text.contains("<title>First words</title>") && text.contains("a secret remark"), "{text}");
+    assert!(
+        text.contains("<title>First words</title>") && text.contains("a secret remark"),
+        "{text}"
+    );
     assert_eq!(server.get("/index.html").text(), text);
-    assert_eq!(server.get("/img/dot.svg").header("content-type"), Some("image/svg+xml"));
+    assert_eq!(
+        server.get("/img/dot.svg").header("content-type"),
+        Some("image/svg+xml")
+    );
     for target in ["/first/", "/first"] {
         let redirect = server.get(target);
         assert_eq!(redirect.status(), 301, "{redirect:?}");
     }
     assert_eq!(server.get("/first/").header("location"), Some("/"));
-    assert_eq!(server.get("/content.md").status(), 404, "the source is not served");
+    assert_eq!(
+        server.get("/content.md").status(),
+        404,
+        "the source is not served"
+    );
 }
 
 #[test]
@@ -48,19 +61,34 @@ fn several_decks_have_an_index() {
         .file("slides/first/content.md", DECK)
         .file("slides/first/img/dot.svg", DOT)
         .file("slides/second talk/slides.md", "# Zwei\n")
-        .file("slides/done/index.html", "<title>Finished elsewhere</title><p>x")
+        .file(
+            "slides/done/index.html",
+            "<title>Finished elsewhere</title><p>x",
+        )
         .file("applgen.toml", "title = \"My talks\"\n")
         .serve();
     let index = server.get("/").text();
     for part in [
-        "My talks", "First words", "Ada", "Grace", "2024", "Here", "Zwei", "Finished elsewhere",
-        "href=\"/first/\"", "href=\"/second%20talk/\"", "href=\"/done/\"",
+        "My talks",
+        "First words",
+        "Ada",
+        "Grace",
+        "2024",
+        "Here",
+        "Zwei",
+        "Finished elsewhere",
+        "href=\"/first/\"",
+        "href=\"/second%20talk/\"",
+        "href=\"/done/\"",
     ] {
         assert!(index.contains(part), "no {part} in {index}");
     }
     assert!(server.get("/first/").text().contains("First words"));
     assert_eq!(server.get("/first").status(), 301);
-    assert_eq!(server.get("/done/").text(), "<title>Finished elsewhere</title><p>x");
+    assert_eq!(
+        server.get("/done/").text(),
+        "<title>Finished elsewhere</title><p>x"
+    );
 }
 
 #[test]
@@ -79,7 +107,10 @@ fn bare_markdown_files_find_what_lies_beside_them() {
 #[test]
 fn a_single_file_takes_along_what_it_references_and_nothing_else() {
     let site = Site::new("s")
-        .file("talk.md", "# A\n\n![dot](img/dot.svg)\n\n![no](../outside.svg) ![h](.hidden.svg)\n")
+        .file(
+            "talk.md",
+            "# A\n\n![dot](img/dot.svg)\n\n![no](../outside.svg) ![h](.hidden.svg)\n",
+        )
         .file("img/dot.svg", DOT)
         .file("private.txt", "x")
         .file(".hidden.svg", DOT);
@@ -100,9 +131,17 @@ fn separators_are_inferred_and_told() {
         "slides/m/content.md",
         "# T\n\n\n----\n\n## A\n\n\n## B\n\n\n----\n\n## C\n",
     );
-    site.build().code(0).tells("4 slides in 3 columns").tells("mirage");
+    site.build()
+        .code(0)
+        .tells("4 slides in 3 columns")
+        .tells("mirage");
     let inspected = site.run(["inspect", "dist/s.unix"]).code(0);
-    assert!(inspected.stdout.contains("4 slides in 3 columns, separators mirage"), "{inspected:?}");
+    assert!(
+        inspected
+            .stdout
+            .contains("4 slides in 3 columns, separators mirage"),
+        "{inspected:?}"
+    );
     let site = site.file("applgen.toml", "[slides]\nseparators = \"reveal\"\n");
     site.build().code(0).tells("1 slide in 1 column");
 }

@@ -4,7 +4,10 @@ use crate::support::Site;
 
 #[test]
 fn files_are_served_with_types_tags_and_encodings() {
-    let page = format!("<!doctype html><title>x</title>{}", "<p>words words words</p>".repeat(100));
+    let page = format!(
+        "<!doctype html><title>x</title>{}",
+        "<p>words words words</p>".repeat(100)
+    );
     let server = Site::new("s")
         .file("index.html", &page)
         .file("sub/index.html", "sub")
@@ -27,14 +30,23 @@ fn files_are_served_with_types_tags_and_encodings() {
     assert_eq!(brotli.header("content-encoding"), Some("br"));
     assert_ne!(brotli.header("etag"), Some(tag.as_str()));
     assert!(brotli.body.len() < page.len() / 4);
-    assert_eq!(with("Accept-Encoding: gzip, br;q=0").header("content-encoding"), Some("gzip"));
+    assert_eq!(
+        with("Accept-Encoding: gzip, br;q=0").header("content-encoding"),
+        Some("gzip")
+    );
     let unchanged = with(&format!("If-None-Match: {tag}"));
     assert_eq!((unchanged.status(), unchanged.body.len()), (304, 0));
 
     assert_eq!(server.get("/sub").status(), 301);
     assert_eq!(server.get("/sub/").text(), "sub");
-    assert_eq!(server.get("/data.json").header("content-type"), Some("application/json"));
-    assert_eq!(server.get("/LICENSE").header("content-type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(
+        server.get("/data.json").header("content-type"),
+        Some("application/json")
+    );
+    assert_eq!(
+        server.get("/LICENSE").header("content-type"),
+        Some("text/plain; charset=utf-8")
+    );
     assert_eq!(server.get("/.well-known/security.txt").status(), 200);
     assert_eq!(server.get("/.git/config").status(), 404);
 }
@@ -47,14 +59,25 @@ fn what_is_not_found_gets_the_nearest_page() {
         .file("docs/404.html", "docs")
         .file("docs/index.html", "x")
         .serve();
-    for (target, body) in [("/none", "ours"), ("/docs/none", "docs"), ("/docs/a/b/none", "docs")] {
+    for (target, body) in [
+        ("/none", "ours"),
+        ("/docs/none", "docs"),
+        ("/docs/a/b/none", "docs"),
+    ] {
         let response = server.get(target);
-        assert_eq!((response.status(), response.text().as_str()), (404, body), "{target}");
+        assert_eq!(
+            (response.status(), response.text().as_str()),
+            (404, body),
+            "{target}"
+        );
     }
     let server = Site::new("s").file("index.html", "x").serve();
     let response = server.get("/none");
     assert_eq!(response.status(), 404);
-    assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(
+        response.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
     assert!(response.text().contains("<html"), "{}", response.text());
 }
 
@@ -78,5 +101,8 @@ fn the_image_does_not_hold_its_own_name() {
         let image = site.parent().join(site.build().code(0).stdout.trim());
         std::fs::read(image).unwrap()
     };
-    assert!(build("one-name") == build("another"), "the name is in the image");
+    assert!(
+        build("one-name") == build("another"),
+        "the name is in the image"
+    );
 }
