@@ -77,6 +77,25 @@ impl Output {
         }
     }
 
+    /// The redirects from `/a` to `/a/` for every directory page: a browser
+    /// resolves a page's references against the path with its slash. Paths that
+    /// something else claims are left out.
+    pub fn slashes(&self) -> impl Iterator<Item = (UrlPath, &UrlPath)> {
+        let pages = self.resources.keys().map(|path| (path, path));
+        pages
+            .chain(&self.redirects)
+            .filter_map(|(from, to)| {
+                let bare = from
+                    .as_bytes()
+                    .strip_suffix(b"/")
+                    .filter(|bare| !bare.is_empty())?;
+                Some((UrlPath::from_bytes(bare.to_vec()), to))
+            })
+            .filter(|(from, _)| {
+                !self.claims.contains_key(from) && !self.redirects.contains_key(from)
+            })
+    }
+
     /// Whether anything answers at this path, directories without their slash
     /// included, since those redirect.
     pub fn leads_somewhere(&self, path: &UrlPath) -> Option<&UrlPath> {
@@ -142,6 +161,9 @@ mod tests {
         );
         assert!(output.leads_somewhere(&"/a".into()).is_some());
         assert!(output.leads_somewhere(&"/a/b".into()).is_none());
+        output.redirect("/b/".into(), "/a/".into());
+        let slashes: Vec<_> = output.slashes().map(|(f, t)| format!("{f} {t}")).collect();
+        assert_eq!(slashes, ["/a /a/", "/b /a/"]);
     }
 
     #[test]

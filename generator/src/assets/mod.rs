@@ -49,6 +49,13 @@ pub fn http_section(
     let total = output.resources.len();
     let step = progress.bar("compress", total as u64);
     let raw_bytes = AtomicU64::new(0);
+    let mut section = HttpSection::new();
+    for (from, to) in output
+        .slashes()
+        .chain(output.redirects.iter().map(|(from, to)| (from.clone(), to)))
+    {
+        section.redirect(from.as_bytes().to_vec(), 301, to.encoded());
+    }
     let resources: Vec<_> = output.resources.into_iter().collect();
     let prepared: Vec<write::Resource> = resources
         .into_par_iter()
@@ -60,15 +67,11 @@ pub fn http_section(
         })
         .collect::<Result<_, Failure>>()?;
     step.finish();
-    let mut section = HttpSection::new();
     for resource in prepared {
         section.resource(resource).map_err(too_large)?;
     }
     for (from, to) in output.aliases {
         section.alias(from.as_bytes().to_vec(), to.as_bytes().to_vec());
-    }
-    for (from, to) in output.redirects {
-        section.redirect(from.as_bytes().to_vec(), 301, to.encoded());
     }
     let totals = Totals {
         resources: total,

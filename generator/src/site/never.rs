@@ -37,8 +37,8 @@ pub fn by_name(name: &OsStr) -> Option<Never> {
     (bytes.starts_with(b"K") && bytes.ends_with(b".private")).then_some(Never::Key)
 }
 
-/// The rule for a regular file of `bytes` length, by name and content.
-pub fn by_content(path: &Path, bytes: u64) -> Option<Never> {
+/// The rule for an opened regular file of `bytes` length, by name and content.
+pub fn by_content(path: &Path, file: File, bytes: u64) -> Option<Never> {
     let named_key = path
         .extension()
         .and_then(OsStr::to_str)
@@ -47,10 +47,7 @@ pub fn by_content(path: &Path, bytes: u64) -> Option<Never> {
         return None;
     }
     let mut head = Vec::with_capacity(128);
-    // An unreadable file is reported when its content is wanted.
-    File::open(path)
-        .and_then(|file| file.take(128).read_to_end(&mut head))
-        .ok()?;
+    file.take(128).read_to_end(&mut head).ok()?;
     // A Keynote presentation ends in `.key` too, and is a ZIP archive.
     let secret = (named_key && !head.starts_with(b"PK\x03\x04")) || holds_private_key(&head);
     secret.then_some(Never::Key)
@@ -85,7 +82,7 @@ mod tests {
         let write = |name: &str, content: &[u8]| {
             let path = dir.path().join(name);
             std::fs::write(&path, content).unwrap();
-            by_content(&path, content.len() as u64)
+            by_content(&path, File::open(&path).unwrap(), content.len() as u64)
         };
         assert_eq!(
             write("notes.txt", b"-----BEGIN OPENSSH PRIVATE KEY-----\n"),

@@ -101,7 +101,8 @@ fn file(
         return None;
     }
     let metadata = fs::metadata(&absolute).ok().filter(fs::Metadata::is_file)?;
-    if never::by_content(&absolute, metadata.len()).is_some() {
+    let opened = fs::File::open(&absolute).ok()?;
+    if never::by_content(&absolute, opened, metadata.len()).is_some() {
         refuse("looks like a private key");
         return None;
     }

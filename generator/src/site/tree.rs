@@ -127,7 +127,9 @@ impl Walk<'_> {
                     above.push(absolute.clone());
                     open.push((relative, absolute, above));
                 } else if metadata.is_file() {
-                    if let Some(why) = never::by_content(&absolute, metadata.len()) {
+                    let file = fs::File::open(&absolute)
+                        .map_err(|error| unreadable(&self.shown(&relative), &error))?;
+                    if let Some(why) = never::by_content(&absolute, file, metadata.len()) {
                         self.tell_left_out(why, &relative, diagnostics);
                         continue;
                     }

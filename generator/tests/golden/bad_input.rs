@@ -182,7 +182,7 @@ fn read_only_output() {
     site.run_as_nobody(["build", "s", "-o", "out/s.unix"])
         .code(2)
         .tells("out/s.unix")
-        .tells("Permission denied");
+        .tells("permission denied");
     assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
     open_to_all(&out);
 }

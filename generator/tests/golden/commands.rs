@@ -56,11 +56,18 @@ fn inspect_tells_paths_sizes_and_reasons() {
         .collect();
     assert_eq!(
         paths,
-        ["/", "/404.html", "/a/", "/a/index.html", "/index.html"]
+        [
+            "/",
+            "/404.html",
+            "/a",
+            "/a/",
+            "/a/index.html",
+            "/index.html"
+        ]
     );
     assert_eq!(facts["paths"][0]["bytes"], 3000);
     assert!(facts["paths"][0]["br_bytes"].as_u64().unwrap() < 100);
-    assert_eq!(facts["paths"][3]["alias"], "/a/");
+    assert_eq!(facts["paths"][4]["alias"], "/a/");
     site.run(["inspect", "s/index.html"])
         .code(2)
         .tells("no image of applgen's");

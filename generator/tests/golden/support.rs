@@ -42,7 +42,6 @@ impl Ran {
         );
         self
     }
-
 }
 
 impl Site {

@@ -122,7 +122,10 @@ pub(super) fn read(source: &SourceText, diagnostics: &mut Diagnostics) -> FrontM
         Err(SyntaxError { message, at }) if block.language == Language::Toml || wants(inner) => {
             diagnostics.push(
                 Diagnostic::error(format!("the front matter does not parse: {message}"))
-                    .at(Place::span_of(source, at)),
+                    .at(Place::span_of(source, at))
+                    .hint(
+                        "put text that holds `:`, `[` or `\"` into quotes: `title: \"One: two\"`",
+                    ),
             );
             return FrontMatter {
                 body: block.body,
