@@ -79,6 +79,11 @@ impl Connection {
         self.phase == Phase::Head(head::Progress::START)
     }
 
+    /// Makes the next answer the last: for a server that is about to stop.
+    pub fn close_after_next(&mut self) {
+        self.served = REQUESTS_PER_CONNECTION;
+    }
+
     /// One step: the first request of the input, answered if it is all there.
     ///
     /// `date` is absent where no clock is known. `head` is scratch for the
@@ -225,6 +230,7 @@ impl Connection {
         };
         let mut reply = context.answer(request, scratch);
         reply.request_line = request.line_range.clone();
+        reply.linger |= unread || connect;
         Outcome::Reply(length, reply)
     }
 }

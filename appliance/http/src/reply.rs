@@ -17,10 +17,12 @@ pub struct Reply<'b> {
     pub head_len: usize,
     /// What follows them, in this order.
     pub slices: [&'b [u8]; 2],
-    /// Whether the connection closes after it. What still comes in is then to
-    /// be read and dropped for a moment, so that the answer is not lost to a
-    /// reset (RFC 9112 §9.6).
+    /// Whether the connection closes after it.
     pub close: bool,
+    /// Whether the client may still be sending when it does: then what comes
+    /// in is to be read and dropped for a moment, so that the answer is not
+    /// lost to a reset (RFC 9112 §9.6).
+    pub linger: bool,
     /// Its status. 100 is an interim answer: the same request is answered
     /// again, in full, by a later step.
     pub status: u16,
@@ -136,6 +138,7 @@ impl<'h> Head<'h> {
             head_len,
             slices,
             close: self.overflow || self.persistence == Persistence::Close,
+            linger: false,
             status: self.status,
             body_len,
             request_line: 0..0,
@@ -166,7 +169,9 @@ impl<'h> Head<'h> {
 /// An answer to no request: a time-out (408), or too many connections (503).
 /// It closes the connection.
 pub fn refusal<'b>(status: u16, date: Option<&ImfFixdate>, head: &mut [u8]) -> Reply<'b> {
-    Head::new(head, status, date, Persistence::Close).with_reason(true)
+    let mut reply = Head::new(head, status, date, Persistence::Close).with_reason(true);
+    reply.linger = true;
+    reply
 }
 
 #[cfg(test)]

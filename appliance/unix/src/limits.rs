@@ -1,0 +1,61 @@
+//! Limits of the process, beside those of `applgen_http::limits`: connections
+//! and time.
+
+use std::time::Duration;
+
+/// What a server holds and how long it waits. [`Limits::default`] is what
+/// images have; the fields are here so that tests need not wait a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections of all threads together, as far as the system lets a
+    /// process have so many files. When there is no room, the connection that
+    /// has been idle for longest makes way.
+    pub connections: usize,
+    /// How long a connection may stay without a request.
+    pub idle: Duration,
+    /// How long a request may take from its first byte to its last; then 408.
+    pub request: Duration,
+    /// How long a client may take no byte of its answer.
+    pub send: Duration,
+    /// How long what a client still sends is read and dropped after the last
+    /// answer.
+    pub linger: Duration,
+    /// How long answers in flight may take once the server is to stop.
+    pub stop: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 65_536,
+            idle: Duration::from_secs(60),
+            request: Duration::from_secs(20),
+            send: Duration::from_secs(30),
+            linger: Duration::from_secs(2),
+            stop: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Files that a process has open beside its connections: generous.
+pub const OTHER_FILES: u64 = 64;
+
+/// Connections that wait to be accepted; the system may allow fewer
+/// (`net.core.somaxconn`).
+pub const BACKLOG: i32 = 4096;
+
+/// Connections that are accepted before those that exist get their turn again.
+pub const ACCEPT_BATCH: usize = 64;
+
+/// Times that one connection's input is read before others get their turn.
+pub const READ_BATCH: usize = 4;
+
+/// Bytes that are given to the system in one call, so that one fast client
+/// with a large body does not keep a thread to itself.
+pub const WRITE_BYTES: usize = 1 << 20;
+
+/// Answers that go out together when a client asks for several at once.
+pub const ANSWER_BATCH: usize = 64;
+
+/// How long to wait before accepting again when the system has no file left.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,133 @@
+//! Listening sockets: one for each thread, all on one address
+//! (`SO_REUSEPORT`), so that the system shares connections out and threads
+//! never meet.
+
+use crate::limits::BACKLOG;
+use mio::net::TcpListener;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+/// Why an address cannot be listened on.
+#[derive(Debug)]
+pub struct ListenError {
+    /// The address.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.address;
+        match self.error.kind() {
+            ErrorKind::AddrInUse => write!(
+                f,
+                "`{address}` is in use already\n\nhint: another address is given as \
+                 `http=ADDR:PORT`"
+            ),
+            ErrorKind::PermissionDenied => write!(
+                f,
+                "`{address}` is not ours to listen on\n\nhint: ports below 1024 need a right; \
+                 another one is given as `http=ADDR:PORT`"
+            ),
+            ErrorKind::AddrNotAvailable => write!(
+                f,
+                "`{address}` is no address of this machine\n\nhint: `http=0.0.0.0:{}` listens on \
+                 all of them",
+                address.port()
+            ),
+            _ => write!(f, "cannot listen on `{address}`: {}", self.error),
+        }
+    }
+}
+
+impl std::error::Error for ListenError {}
+
+/// So many listeners on one address. Port 0 is one that is free, the same for
+/// all of them.
+pub fn listen(address: SocketAddr, count: usize) -> Result<Vec<TcpListener>, ListenError> {
+    let failed = |error| ListenError { address, error };
+    // Sockets that share an address would share it with another process too:
+    // one that asks for it alone finds out whether somebody is there.
+    if address.port() != 0 {
+        bind(address, false).map_err(failed)?;
+    }
+    let mut listeners: Vec<TcpListener> = Vec::with_capacity(count);
+    let mut address = address;
+    for _ in 0..count {
+        let listener = open(address).map_err(failed)?;
+        address = listener.local_addr().map_err(failed)?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+fn bind(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM.nonblocking().cloexec(),
+        Some(Protocol::TCP),
+    )?;
+    // What lingers from before a restart is no reason to wait.
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.bind(&SockAddr::from(address))?;
+    Ok(socket)
+}
+
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = bind(address, true)?;
+    // Linux hands this down to accepted connections: no call for each of them.
+    socket.set_tcp_nodelay(true)?;
+    socket.listen(BACKLOG)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_share_a_port_with_each_other_alone() {
+        let listeners = listen("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let address = listeners[0].local_addr().unwrap();
+        assert_ne!(address.port(), 0);
+        for listener in &listeners {
+            assert_eq!(listener.local_addr().unwrap(), address);
+        }
+        let error = listen(address, 1).unwrap_err();
+        assert_eq!(error.error.kind(), ErrorKind::AddrInUse);
+        assert!(
+            error
+                .to_string()
+                .contains(&format!("`{address}` is in use"))
+        );
+        drop(listeners);
+        listen(address, 2).unwrap();
+    }
+
+    #[test]
+    fn accepted_connections_do_not_wait_for_more() {
+        let mut listeners = listen("127.0.0.1:0".parse().unwrap(), 1).unwrap();
+        let listener = listeners.pop().unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = loop {
+            match listener.accept() {
+                Ok(accepted) => break accepted,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        };
+        assert!(stream.nodelay().unwrap());
+    }
+
+    #[test]
+    fn addresses_of_others_are_refused() {
+        let error = listen("192.0.2.1:80".parse().unwrap(), 1).unwrap_err();
+        assert!(
+            error.to_string().contains("no address of this machine"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,353 @@
+//! The event loop of one thread: its listener, its connections, its time.
+//!
+//! Events are edge-triggered and registered once for each connection, so that a
+//! request costs two system calls: one that reads it, one that answers it. A
+//! read that comes back short has taken everything; there is no second one to
+//! be told so.
+
+use crate::clock::Clock;
+use crate::limits::{ACCEPT_BATCH, ACCEPT_PAUSE, Limits};
+use crate::log::Log;
+use crate::output::{Batch, Sent};
+use crate::peers::{ALL, Ending, Peer, Peers, Waiting};
+use crate::stop::{Stop, Stopping};
+use applgen_bundle::http::Site;
+use applgen_http::limits::{HEAD_MAX, REQUEST_BYTES};
+use applgen_http::{overloaded, timed_out};
+use mio::event::Event;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token, Waker};
+use std::io::{self, ErrorKind, Write};
+use std::net::{IpAddr, Shutdown};
+use std::time::{Duration, Instant};
+
+const LISTENER: Token = Token(0);
+const WAKER: Token = Token(1);
+/// The token of the first connection.
+const FIRST: usize = 2;
+
+/// One thread's part of a server.
+pub struct Worker<'b> {
+    pub(crate) site: Site<'b>,
+    pub(crate) peers: Peers<'b>,
+    pub(crate) clock: Clock,
+    /// Where input is read to, for all connections.
+    pub(crate) buffer: Box<[u8]>,
+    pub(crate) batch: Batch<'b>,
+    pub(crate) log: Option<Log>,
+    /// Connections whose turn is over while they have more to do.
+    pub(crate) again: Vec<usize>,
+    poll: Poll,
+    listener: Option<TcpListener>,
+    /// Whether there may be more to accept.
+    accepting: bool,
+    /// Until when not to try, since the system had no file left.
+    pause: Option<Instant>,
+    /// How many connections this thread may have.
+    room: usize,
+    /// Time-outs, by [`Waiting`].
+    timeouts: [Duration; 4],
+    stop: Stop,
+    stop_within: Duration,
+    /// Since when it has been stopping.
+    stopping: Option<Instant>,
+}
+
+impl<'b> Worker<'b> {
+    /// A thread that has `room` for so many connections.
+    pub fn new(
+        site: Site<'b>,
+        mut listener: TcpListener,
+        limits: &Limits,
+        room: usize,
+        log: bool,
+        stop: &Stop,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let registry = poll.registry();
+        registry.register(&mut listener, LISTENER, Interest::READABLE)?;
+        stop.add(Waker::new(registry, WAKER)?);
+        Ok(Self {
+            site,
+            peers: Peers::new(),
+            clock: Clock::new(),
+            buffer: vec![0; REQUEST_BYTES].into_boxed_slice(),
+            batch: Batch::new(),
+            log: log.then(Log::default),
+            again: Vec::new(),
+            poll,
+            listener: Some(listener),
+            accepting: false,
+            pause: None,
+            room,
+            timeouts: [limits.idle, limits.request, limits.send, limits.linger],
+            stop: stop.clone(),
+            stop_within: limits.stop,
+            stopping: None,
+        })
+    }
+
+    /// Serves until it is stopped and what was in flight has landed.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(1024);
+        loop {
+            match self.poll.poll(&mut events, self.patience()) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+                _ => self.clock.tick(),
+            }
+            for key in std::mem::take(&mut self.again) {
+                self.go_on(key, true, true);
+            }
+            for event in &events {
+                match event.token() {
+                    LISTENER => self.accepting = true,
+                    WAKER => {}
+                    Token(token) => self.react(token - FIRST, event),
+                }
+            }
+            self.accept();
+            self.expire();
+            if let Some(log) = &mut self.log {
+                log.flush();
+            }
+            if self.is_over() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How long to wait for an event.
+    fn patience(&self) -> Option<Duration> {
+        if !self.again.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let now = self.clock.now();
+        let stop = self
+            .stopping
+            .map(|since| (since + self.stop_within).saturating_duration_since(now));
+        let timeout = self.peers.next_timeout(self.timeouts, now);
+        let accept = self.accepting.then(|| match self.pause {
+            Some(until) => until.saturating_duration_since(now),
+            None => Duration::ZERO,
+        });
+        // A millisecond more, so that a time-out is over when it is looked at.
+        let timeout = timeout.map(|timeout| timeout + Duration::from_millis(1));
+        [timeout, accept, stop].into_iter().flatten().min()
+    }
+
+    fn react(&mut self, key: usize, event: &Event) {
+        let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+        let writable = event.is_writable() || event.is_write_closed() || event.is_error();
+        self.go_on_with(key, readable, writable, event.is_read_closed());
+    }
+
+    fn go_on(&mut self, key: usize, readable: bool, writable: bool) {
+        self.go_on_with(key, readable, writable, false);
+    }
+
+    /// Takes one connection as far as it goes.
+    fn go_on_with(&mut self, key: usize, readable: bool, writable: bool, closed: bool) {
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        if !peer.rest.is_empty() {
+            // There is one event for what came meanwhile, and this is it.
+            peer.unread |= readable;
+            if !writable {
+                return;
+            }
+            let result = peer.rest.send(&mut peer.stream);
+            match result {
+                Ok((_, Sent::All)) => {}
+                Ok((progress, sent)) => {
+                    if progress {
+                        self.peers.wait(key, Waiting::Send, self.clock.now());
+                    }
+                    if sent == Sent::Turn {
+                        self.again.push(key);
+                    }
+                    return;
+                }
+                Err(_) => return self.close(key),
+            }
+            // What came meanwhile is looked at now, up to its end.
+            if peer.ending != Ending::Open || peer.unread || !peer.input.is_empty() {
+                return self.converse(key, true);
+            }
+            return self.peers.wait(key, Waiting::Idle, self.clock.now());
+        }
+        if readable {
+            self.converse(key, closed);
+        }
+    }
+
+    /// Accepts a batch, or until there is none left.
+    fn accept(&mut self) {
+        let now = self.clock.now();
+        if !self.accepting || self.pause.is_some_and(|until| now < until) {
+            return;
+        }
+        self.pause = None;
+        for _ in 0..ACCEPT_BATCH {
+            let Some(listener) = &self.listener else {
+                self.accepting = false;
+                return;
+            };
+            match listener.accept() {
+                Ok((stream, address)) => self.welcome(stream, address.ip()),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => {
+                        self.accepting = false;
+                        return;
+                    }
+                    // The client went away again.
+                    ErrorKind::ConnectionAborted | ErrorKind::Interrupted => {}
+                    // No file or no memory left: whoever is idle makes way, or
+                    // else it is tried again after a pause.
+                    _ if self.evict() => {}
+                    _ => {
+                        self.pause = Some(now + ACCEPT_PAUSE);
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    fn welcome(&mut self, mut stream: TcpStream, address: IpAddr) {
+        if self.peers.len() >= self.room && !self.evict() {
+            let mut head = [0; HEAD_MAX];
+            let reply = overloaded(self.clock.date(), &mut head);
+            // As far as it goes: the connection closes either way.
+            let _ = stream.write(head.get(..reply.head_len).unwrap_or_default());
+            return;
+        }
+        let token = Token(self.peers.next_key() + FIRST);
+        let both = Interest::READABLE | Interest::WRITABLE;
+        if self
+            .poll
+            .registry()
+            .register(&mut stream, token, both)
+            .is_ok()
+        {
+            let address = self.log.is_some().then_some(address);
+            self.peers
+                .insert(Peer::new(stream, address), self.clock.now());
+        }
+    }
+
+    /// Lets the connection go that has been idle for longest, or else the one
+    /// that has taken longest over its request.
+    fn evict(&mut self) -> bool {
+        let oldest = [Waiting::Idle, Waiting::Request, Waiting::Linger]
+            .into_iter()
+            .find_map(|waiting| self.peers.oldest(waiting));
+        if let Some((key, _)) = oldest {
+            self.close(key);
+        }
+        oldest.is_some()
+    }
+
+    /// Ends what has waited for too long.
+    fn expire(&mut self) {
+        let now = self.clock.now();
+        for waiting in ALL {
+            let timeout = self.timeouts[waiting as usize];
+            while let Some((key, since)) = self.peers.oldest(waiting) {
+                if now.saturating_duration_since(since) < timeout {
+                    break;
+                }
+                match waiting {
+                    Waiting::Request => self.give_up(key),
+                    _ => self.close(key),
+                }
+            }
+        }
+    }
+
+    /// Tells a client that its request took too long.
+    fn give_up(&mut self, key: usize) {
+        let reply = timed_out(self.clock.date(), self.batch.scratch());
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        if let Some(log) = &mut self.log {
+            log.line(peer.address, self.clock.any_date(), &[], &reply);
+        }
+        self.batch.push(&reply);
+        peer.ending = Ending::Linger;
+        peer.input = Vec::new();
+        match self.batch.send(&mut peer.stream, &mut peer.rest) {
+            Ok(Sent::All) => self.end(key),
+            Ok(Sent::Blocked | Sent::Turn) => {
+                self.peers.wait(key, Waiting::Send, self.clock.now());
+            }
+            Err(_) => self.close(key),
+        }
+    }
+
+    /// Ends a connection whose last answer is sent.
+    pub(crate) fn end(&mut self, key: usize) {
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        if peer.ending == Ending::Linger && peer.stream.shutdown(Shutdown::Write).is_ok() {
+            if peer.waiting() != Waiting::Linger {
+                self.peers.wait(key, Waiting::Linger, self.clock.now());
+            }
+        } else {
+            self.close(key);
+        }
+    }
+
+    /// Closes a connection at once.
+    pub(crate) fn close(&mut self, key: usize) {
+        // Closing the socket takes it out of the poll.
+        drop(self.peers.remove(key));
+    }
+
+    /// Whether the thread has nothing more to do.
+    fn is_over(&mut self) -> bool {
+        match (self.stop.stopping(), self.stopping) {
+            (Stopping::No, _) => return false,
+            (Stopping::Now, _) => return true,
+            (Stopping::Gracefully, None) => self.begin_to_stop(),
+            (Stopping::Gracefully, Some(since)) => {
+                if self.clock.now().saturating_duration_since(since) >= self.stop_within {
+                    return true;
+                }
+            }
+        }
+        // Who is between two requests has nothing in flight.
+        while let Some((key, _)) = self.peers.oldest(Waiting::Idle) {
+            self.close(key);
+        }
+        self.peers.len() == 0
+    }
+
+    /// Takes what has come in already, and nothing after it.
+    fn begin_to_stop(&mut self) {
+        self.stopping = Some(self.clock.now());
+        // Connections that the system has accepted for us are ours to answer.
+        self.accepting = true;
+        while self.accepting && self.peers.len() < self.room {
+            self.accept();
+        }
+        self.listener = None;
+        self.accepting = false;
+        for key in self.peers.keys() {
+            // A request may have come that no event has told of yet.
+            if let Some(peer) = self.peers.get_mut(key) {
+                peer.http.close_after_next();
+            }
+            self.go_on(key, true, false);
+            let idle = self
+                .peers
+                .get_mut(key)
+                .is_some_and(|peer| peer.waiting() == Waiting::Idle && peer.rest.is_empty());
+            if idle {
+                self.close(key);
+            }
+        }
+    }
+}
