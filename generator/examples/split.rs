@@ -3,7 +3,8 @@
 //!
 //! In: `{"text": …, "separators": null | "reveal" | {"slide": …, "vertical": …,
 //! "notes": …}, "render": bool}`. Out: `{"by": …, "columns": [{"stack": bool,
-//! "slides": [{"body": …, "notes": …}]}], "html": …}` or `{"errors": [...]}`.
+//! "slides": [{"body": [start, end], "notes": [start, end] | null}]}], "html": …}`,
+//! in bytes of the text, or `{"errors": [...]}`.
 
 use std::io::{self, BufRead, Write};
 
@@ -33,8 +34,8 @@ fn answer(case: &Value) -> Value {
     };
     let slide = |slide: &slides::Slide| {
         json!({
-            "body": &text[slide.body.clone()],
-            "notes": slide.notes.clone().map(|notes| &text[notes]),
+            "body": [slide.body.start, slide.body.end],
+            "notes": slide.notes.as_ref().map(|notes| [notes.start, notes.end]),
         })
     };
     let column = |column: &Column| {

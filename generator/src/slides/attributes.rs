@@ -8,6 +8,7 @@
 //! and replaces what was there, `class` too. A comment says one of the two, and
 //! once.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use ego_tree::NodeId;
@@ -76,17 +77,12 @@ fn grammar() -> Option<&'static Grammar> {
 /// the names that no element can have.
 pub(super) fn apply(html: &mut Html, section: &mut SectionAttributes) -> Vec<String> {
     let mut refused = Vec::new();
-    let comments: Vec<(NodeId, String)> = dom::nodes(html)
-        .filter_map(|id| {
-            let comment = html.tree.get(id)?.value().as_comment()?;
-            Some((id, comment.comment.to_string()))
-        })
-        .collect();
-    for (id, comment) in &comments {
-        let Some((on_element, attributes)) = read(comment) else {
+    let comments = comments(html);
+    for comment in &comments {
+        let Some((on_element, attributes)) = read(&comment.text) else {
             continue;
         };
-        let target = on_element.then(|| target(html, *id)).flatten();
+        let target = comment.target.filter(|_| on_element);
         for (name, value) in attributes {
             // Setting an attribute on an HTML element lowers its name.
             let name = name.to_ascii_lowercase();
@@ -100,8 +96,8 @@ pub(super) fn apply(html: &mut Html, section: &mut SectionAttributes) -> Vec<Str
             }
         }
     }
-    for (id, _) in comments {
-        dom::detach(html, id);
+    for comment in comments {
+        dom::detach(html, comment.id);
     }
     refused
 }
@@ -128,15 +124,53 @@ fn read(comment: &str) -> Option<(bool, Vec<(String, String)>)> {
     Some((on_element, attributes.collect()))
 }
 
-/// The element a comment speaks of; `None` is the section.
-fn target(html: &Html, comment: NodeId) -> Option<NodeId> {
-    let comment = html.tree.get(comment)?;
-    let before = comment.prev_siblings().find(|node| match node.value() {
-        Node::Element(element) => !(element.name.ns == ns!(html) && element.name() == "br"),
-        _ => false,
-    });
-    let target = before.or_else(|| comment.parent())?.id();
-    (target != dom::root(html)).then_some(target)
+/// A comment, and the element it would speak of; `None` is the section.
+struct Comment {
+    id: NodeId,
+    text: String,
+    target: Option<NodeId>,
+}
+
+/// All comments, in one walk: for each element, the last child that counts is kept.
+fn comments(html: &Html) -> Vec<Comment> {
+    let root = dom::root(html);
+    let mut last: HashMap<NodeId, NodeId> = HashMap::new();
+    let mut comments = Vec::new();
+    for node in html.root_element().descendants().skip(1) {
+        let Some(parent) = node.parent() else {
+            continue;
+        };
+        match node.value() {
+            Node::Element(element) if element.name.ns == ns!(html) && element.name() == "br" => {}
+            Node::Element(_) => {
+                last.insert(parent.id(), node.id());
+            }
+            Node::Comment(comment) => {
+                let before = last.get(&parent.id()).copied().unwrap_or(parent.id());
+                let blank_line = node.prev_sibling().is_some_and(|text| match text.value() {
+                    Node::Text(text) => has_blank_line(&text.text),
+                    _ => false,
+                });
+                let list = dom::is(html, before, "ul") || dom::is(html, before, "ol");
+                let item = (list && !blank_line)
+                    .then(|| last.get(&before).copied())
+                    .flatten();
+                comments.push(Comment {
+                    id: node.id(),
+                    text: comment.comment.to_string(),
+                    target: Some(item.unwrap_or(before)).filter(|target| *target != root),
+                });
+            }
+            _ => {}
+        }
+    }
+    comments
+}
+
+fn has_blank_line(text: &str) -> bool {
+    let mut lines = text.split('\n').skip(1).peekable();
+    std::iter::from_fn(|| lines.next().filter(|_| lines.peek().is_some()))
+        .any(|line| line.trim_matches([' ', '\t']).is_empty())
 }
 
 /// What can be written as the name of an attribute (WHATWG HTML §13.1.2.3).

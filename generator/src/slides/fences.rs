@@ -104,6 +104,9 @@ impl<'t> Scan<'t> {
             if let Some((mark, length)) = opening(rest) {
                 return Some(Opening { mark, length, base });
             }
+            if thematic_break(rest) {
+                return None;
+            }
             let marker = list_marker(rest)?;
             let after = &rest[marker..];
             let content = after.trim_start_matches([' ', '\t']);
@@ -220,6 +223,15 @@ fn closing(text: &str) -> Option<(u8, usize)> {
     run_of_marks(text).filter(|(_, length)| text[*length..].trim_matches([' ', '\t']).is_empty())
 }
 
+/// `* * *` is a line across the page, and no list of lists.
+fn thematic_break(text: &str) -> bool {
+    let mark = text.chars().next().filter(|c| matches!(c, '*' | '-' | '_'));
+    mark.is_some_and(|mark| {
+        let others = |c: char| c != mark && c != ' ' && c != '\t';
+        !text.contains(others) && text.matches(mark).count() >= 3
+    })
+}
+
 /// The length of a list marker that is followed by space or nothing.
 fn list_marker(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
@@ -272,6 +284,7 @@ mod tests {
         assert_eq!(found("10. a\n\n    ```\n    x\n    ```").len(), 1);
         // `out` leaves the item, so that its fence never closes.
         assert_eq!(found("- ```\n  x\nout\n```\n"), [""; 0]);
+        assert_eq!(found("* * *\n   ```\nx\n```\n").len(), 1);
     }
 
     #[test]

@@ -58,6 +58,9 @@ pub(super) fn render(text: &str) -> Rendered {
             Event::Start(Tag::HtmlBlock) => {
                 let block = gather(&mut events, TagEnd::HtmlBlock);
                 let block = writer.html.render(&block, &mut writer.urls);
+                if after_blank_line(text, range.start) {
+                    writer.events.push(Event::Html("\n".into()));
+                }
                 writer.events.push(Event::Html(block.into()));
             }
             event => writer.event(event, range),
@@ -69,6 +72,16 @@ pub(super) fn render(text: &str) -> Rendered {
         html: out,
         urls: writer.urls,
     }
+}
+
+/// Whether a blank line stands before a block. The HTML keeps it, since it
+/// decides whether a comment speaks of a list or of its last item.
+fn after_blank_line(text: &str, start: usize) -> bool {
+    let mut lines = text[..start].rsplit('\n');
+    lines.next();
+    lines
+        .next()
+        .is_some_and(|line| line.trim_matches([' ', '\t', '\r', '>']).is_empty())
 }
 
 /// The text of a block up to its end.
