@@ -22,7 +22,7 @@
 		if (/background/.test(Object.keys(s.dataset))) paint(s, s.dataset);
 	}));
 
-	// A slide's background, and text that is light or dark enough for it.
+	// A slide's background, and whether its text is light or dark.
 	function paint(s, d) {
 		const source = d.backgroundVideo || d.backgroundIframe;
 		const layer = document.createElement(d.backgroundVideo ? 'video' : source ? 'iframe' : 'div');
@@ -37,11 +37,11 @@
 		if (r) flag(s, 3 * r + 6 * g + +b < 1280 ? 'has-dark-background' : 'has-light-background');
 	}
 
-	// The slide that is shown, the last group of its fragments that is, and the row last seen in each column.
+	// The present slide, its last visible group of fragments, and each column's last row.
 	let now, f = -1;
 	const rows = [];
 
-	// Shows a slide up to a group of fragments; without arguments, brings the page up to date.
+	// Shows a slide up to a group of fragments; without arguments, updates the page.
 	function show(s = now, to = s === now ? f : s.n < now?.n ? Infinity : -1) {
 		const from = now, before = f, map = is('overview'), every = map || is('print');
 		const mark = (e, d) => { flag(e, 'past', d < 0); flag(e, 'present', !d); flag(e, 'future', d > 0); };
@@ -80,7 +80,7 @@
 		$('.slide-number').textContent = `${counted.indexOf(now) + 1 || '–'} / ${counted.length}`;
 		$('.progress').style.scale = `${now.n / (all.length - 1 || 1)} 1`;
 		document.body.className = now.dataset.state || '';
-		write();
+		if (from !== now || f !== before) write();
 		if (from && from !== now) {
 			$$('video, audio', from).forEach(m => m.loop || m.pause());
 			$('.status').textContent = `${now.ariaLabel}: ${now.innerText}`;
@@ -91,7 +91,7 @@
 		}
 	}
 
-	// Fit: the slide's box grows by k, beyond 4 anything may wrap; pictures take the room that is left.
+	// The slide's box grows by k, beyond 4 anything may wrap; pictures take what is left.
 	function fit(s, height) {
 		if (s.fitted === deck.style.cssText) return;
 		s.fitted = deck.style.cssText;
@@ -109,13 +109,15 @@
 		flag(s, 'fitting', false);
 	}
 
-	// Addresses: #/h/v/f or #/id. Browsers take 200 changes in 10 s; beyond 100 the last one waits.
-	let changes = 0, written;
-	setInterval(() => { changes = 0; write(); }, 10000);
+	// Addresses: #/h/v/f or #/id. Browsers take 200 changes in 10 s; beyond 100, wait.
+	let changes = 0, late, written;
+	setInterval(() => { changes = 0; if (late) write(); }, 10000);
 	function write() {
 		const address = '#/' + [now.h, now.v, f].slice(0, f >= 0 ? 3 : now.v ? 2 : now.h ? 1 : 0).join('/');
-		if ((location.hash || '#/') !== address && changes++ < 100) {
+		late = (location.hash || '#/') !== address;
+		if (late && changes++ < 100) {
 			history[written === now ? 'replaceState' : 'pushState'](null, '', address);
+			late = false;
 		}
 		written = now;
 	}
@@ -171,7 +173,7 @@
 		if (!is('overview') && Math.hypot(x, y) > 40) (flat ? x < 0 ? right : left : y < 0 ? down : up)();
 	});
 
-	// What changes the room that a slide has, or that its content takes.
+	// What changes a slide's room, or its content's.
 	const layout = () => { all.forEach(s => s.fitted = ''); show(); };
 	for (const type of ['load', 'loadedmetadata', 'toggle']) on(type, layout, deck);
 	document.fonts.ready.then(layout);

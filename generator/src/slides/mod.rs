@@ -23,6 +23,7 @@
 
 mod attributes;
 mod code;
+mod compact;
 mod deck;
 mod dom;
 mod fences;

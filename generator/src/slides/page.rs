@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use minijinja::{Environment, Value, context};
 
+use super::compact;
 use super::deck::Deck;
 
 macro_rules! template {
@@ -58,9 +59,13 @@ pub fn page(deck: &Deck, page: &PageContext<'_>) -> String {
             slides => deck.slides,
             has_code => deck.has_code,
             has_notes => deck.notes > 0,
-            theme_css => Value::from_safe_string(THEME.to_owned()),
-            code_css => Value::from_safe_string(CODE.to_owned()),
-            script => Value::from_safe_string(SCRIPT.to_owned()),
+            theme_css => Value::from_safe_string(compact::css(THEME)),
+            code_css => Value::from_safe_string(if deck.has_code {
+                compact::css(CODE)
+            } else {
+                String::new()
+            }),
+            script => Value::from_safe_string(compact::script(SCRIPT)),
         },
     )
 }
@@ -130,7 +135,7 @@ pub fn index_page(decks: &[IndexEntry], index: &IndexContext<'_>) -> String {
             lang => index.lang.unwrap_or("en"),
             base_url => index.url,
             decks => decks.iter().map(entry).collect::<Vec<_>>(),
-            theme_css => Value::from_safe_string(THEME.to_owned()),
+            theme_css => Value::from_safe_string(compact::css(THEME)),
         },
     )
 }
