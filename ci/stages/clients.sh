@@ -75,7 +75,7 @@ check_file() {
 # Files of every kind, with names that are hard to say.
 site=$TMP/files
 mkdir -p "$site"/{sub/deep,.well-known,.hidden}
-seq 20000 >"$site/numbers.txt"
+cat README.md ARCHITECTURE.md LICENSE-APACHE >"$site/prose.txt"
 head -c 100000 /dev/urandom >"$site/random.bin"
 head -c 30000000 /dev/urandom >"$site/large.bin"
 : >"$site/empty.txt"
@@ -95,7 +95,7 @@ while IFS= read -r -d '' file; do
     path=/$(url_path "${file#"$site"/}")
     check_file "$file" "$path"
     case $path in
-        /numbers.txt)
+        /prose.txt)
             [[ -n $gzip_bytes && -n $br_bytes ]] || fail "$path is not compressed"
             ((br_bytes < gzip_bytes)) || fail "$path: brotli is no smaller than gzip"
             ;;
@@ -129,7 +129,7 @@ done
 say "redirect, 404, 405"
 
 # Connections: two requests on one, three at once, HTTP/1.0, and nonsense.
-connects=$(curl --silent --write-out '%{num_connects}\n' -o /dev/null "$url/" -o /dev/null "$url/numbers.txt" | paste -sd+)
+connects=$(curl --silent --write-out '%{num_connects}\n' -o /dev/null "$url/" -o /dev/null "$url/prose.txt" | paste -sd+)
 expect "the number of connections of two requests" "$connects" 1+0
 # tell BYTES : sends bytes and prints what comes back until the server closes.
 tell() {

@@ -49,8 +49,8 @@ printf 'secret' >"$site/closed.txt"
 chmod 000 "$site/closed.txt"
 # Root reads everything unless it gives that up.
 without_override=()
-((EUID)) || without_override=(setpriv --bounding-set=-dac_override,-dac_read_search
-    --inh-caps=-dac_override,-dac_read_search)
+((EUID)) || without_override=(setpriv "--bounding-set=-dac_override,-dac_read_search"
+    "--inh-caps=-dac_override,-dac_read_search")
 refuses '[12]' 'closed\.txt' "${without_override[@]}" "$APPLGEN" build "$site" -o "$out"
 fault config
 printf 'hello' >"$site/index.html"

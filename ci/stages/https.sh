@@ -11,7 +11,7 @@ diff "$TMP/shown" ci/https/nginx.conf || fail "README.md shows another nginx.con
 
 site=$TMP/site
 mkdir "$site"
-seq 20000 >"$site/numbers.txt"
+cat README.md ARCHITECTURE.md LICENSE-APACHE >"$site/prose.txt"
 printf '<!doctype html><title>Here</title>' >"$site/index.html"
 "$APPLGEN" build "$site" -o "$TMP/site.unix"
 serve "$TMP/site.unix"
@@ -55,22 +55,22 @@ done
 url=https://example.org:$tls_port
 through=(--cacert "$TMP/fullchain.pem" --resolve "example.org:$tls_port:127.0.0.1")
 for version in --http1.1 --http2; do
-    fetch /numbers.txt plain "${through[@]}" "$version"
+    fetch /prose.txt plain "${through[@]}" "$version"
     expect "the status through nginx" "$(status_of plain)" 200
-    same_bytes "$site/numbers.txt" "$TMP/plain.body" "through nginx"
-    fetch /numbers.txt encoded "${through[@]}" "$version" --header 'Accept-Encoding: br'
+    same_bytes "$site/prose.txt" "$TMP/plain.body" "through nginx"
+    fetch /prose.txt encoded "${through[@]}" "$version" --header 'Accept-Encoding: br'
     expect "the encoding through nginx" "$(header_of encoded Content-Encoding)" br
     etag=$(header_of encoded ETag)
     [[ $etag == \"*\" ]] || fail "nginx changes the ETag to \`$etag\`"
-    fetch /numbers.txt cached "${through[@]}" "$version" \
+    fetch /prose.txt cached "${through[@]}" "$version" \
         --header 'Accept-Encoding: br' --header "If-None-Match: $etag"
     expect "the status for a known ETag" "$(status_of cached)" 304
-    fetch /numbers.txt head "${through[@]}" "$version" --head
-    expect "HEAD's Content-Length" "$(header_of head Content-Length)" "$(stat -c %s "$site/numbers.txt")"
+    fetch /prose.txt head "${through[@]}" "$version" --head
+    expect "HEAD's Content-Length" "$(header_of head Content-Length)" "$(stat -c %s "$site/prose.txt")"
     fetch /missing missing "${through[@]}" "$version"
     expect "the status of what is missing" "$(status_of missing)" 404
     say "through nginx with ${version#--}: bytes, encoding, 304, HEAD, 404"
 done
 url=http://example.org:$plain_port
-fetch /numbers.txt plain --resolve "example.org:$plain_port:127.0.0.1"
-expect "plain HTTP leads to" "$(header_of plain Location)" https://example.org/numbers.txt
+fetch /prose.txt plain --resolve "example.org:$plain_port:127.0.0.1"
+expect "plain HTTP leads to" "$(header_of plain Location)" https://example.org/prose.txt

@@ -6,6 +6,8 @@
 //! bundle is attached to a kernel by [`image`]. [`commands`] is the command
 //! line over all of it, and [`report`] is how each part speaks to people.
 #![forbid(unsafe_code)]
+// The documentation is for those who work on it, and is built with private items.
+#![allow(rustdoc::private_intra_doc_links)]
 
 pub mod assets;
 pub mod cli;

@@ -225,7 +225,7 @@ impl Walk<'_> {
         match why {
             Never::Hidden => {}
             Never::Ours => {
-                if relative != Path::new("applgen.toml") {
+                if !relative.ends_with("applgen.toml") {
                     diagnostics.push(Diagnostic::warning(format!(
                         "`{shown}` has no effect yet: rules for headers and redirects are not built"
                     )));

@@ -11,7 +11,7 @@
 //!    comments, [`code`] finishes code blocks, [`fragments`] orders what appears
 //!    step by step, [`references`] finds every URL, and [`marks`] keeps the
 //!    places that are filled in when the tree has become text again.
-//! 4. [`page`] puts the slides into the theme, [`rewrite`] moves their URLs.
+//! 4. [`mod@page`] puts the slides into the theme, [`rewrite`] moves their URLs.
 //!
 //! **A deck that works in reveal.js gives the same slides here.** `ci/reveal`
 //! holds that against reveal.js itself. Where we differ on purpose: separators
