@@ -79,7 +79,7 @@ export function state(page) {
     return {
       present: present.map(s => leaves.indexOf(s)),
       shown: shown.map(s => leaves.indexOf(s)),
-      visible: [...new Set(fragments.filter(f => f.classList.contains('visible')).map(f => +f.dataset.fragmentIndex))],
+      visible: [...new Set(fragments.filter(f => f.classList.contains('visible')).map(f => +f.dataset.fragmentIndex))].sort((a, b) => a - b),
       current: [...new Set(fragments.filter(f => f.classList.contains('current-fragment')).map(f => +f.dataset.fragmentIndex))],
       hash: location.hash,
     };

@@ -10,6 +10,12 @@ const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 async function compare(page, deck, { n, group }, problems, after) {
   const slide = deck.slides[n];
   const is = await state(page);
+  if ((is.hash || '#/') !== Deck.address(slide, group)) {
+    // A browser takes so many changes of the address in 10 s; then the last one waits, and comes.
+    const late = page.waitForFunction(hash => (location.hash || '#/') === hash, Deck.address(slide, group), { timeout: 12_000 });
+    await late.catch(() => {});
+    is.hash = (await state(page)).hash;
+  }
   const place = `after ${after} at #/${slide.h}/${slide.v}, fragment ${group}`;
   const visible = slide.groups.filter(g => g <= group);
   if (!same(is.present, [n])) problems.push(`${place}: present is slide ${is.present}, not ${n}`);

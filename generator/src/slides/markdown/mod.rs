@@ -63,6 +63,15 @@ pub(super) fn render(text: &str) -> Rendered {
                 }
                 writer.events.push(Event::Html(block.into()));
             }
+            // A box without a name says nothing to a screen reader.
+            Event::TaskListMarker(done) => writer.events.push(Event::Html(
+                if done {
+                    r#"<input disabled type="checkbox" checked aria-label="done"> "#
+                } else {
+                    r#"<input disabled type="checkbox" aria-label="to do"> "#
+                }
+                .into(),
+            )),
             event => writer.event(event, range),
         }
     }
