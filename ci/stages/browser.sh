@@ -6,7 +6,12 @@ build_applgen
 
 "$APPLGEN" build sites/tour -o "$TMP/tour.unix" >/dev/null
 timeout 400 ci/browser/run "$TMP/tour.unix"
-timeout 400 ci/browser/run --hostile --applgen "$APPLGEN"
+# Decks that are made to overflow: a sweep of many minutes, on request.
+if [[ ${HOSTILE:-} == 1 ]]; then
+    ci/browser/run --hostile --applgen "$APPLGEN"
+else
+    say "NOT CHECKED: hostile decks; HOSTILE=1 ci/test browser shows them too"
+fi
 if have_fixture oscon14; then
     fixture=$FIXTURES/oscon14
     "$APPLGEN" build "$fixture" -o "$TMP/oscon14.unix" >/dev/null 2>&1
