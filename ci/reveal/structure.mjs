@@ -28,6 +28,8 @@ export async function compareStructure(reveal, ask, rand, fail) {
 		const holder = document.createElement('div');
 		holder.innerHTML = answers[n].html;
 		if (holder.children.length !== 1) return fail(`slide ${n} is ${holder.children.length} sections`, { text });
+		for (const box of holder.querySelectorAll('li > input[type="checkbox"][disabled]'))
+			if (!named(box)) fail(`slide ${n}: a box has no name, or a wrong one`, { text, box: box.outerHTML });
 		const actual = JSON.stringify(normal(holder.firstElementChild, text), null, 1);
 		for (const [version, sections] of Object.entries(theirs)) {
 			if (!sections[n]) continue;
@@ -40,6 +42,17 @@ export async function compareStructure(reveal, ask, rand, fail) {
 	});
 	console.log(`rendering: ${cases.length} slides, ${counts.attributes} comments with attributes, ${counts.fragments} fragments, ${counts.steps} code steps`);
 	if (counts.attributes < SLIDES || counts.fragments < SLIDES / 4 || counts.steps < SLIDES / 20) fail('too little was compared', counts);
+}
+
+/**
+ * Whether a task's box says what it means. A screen reader needs the name, and
+ * reveal.js gives none: it is held here, and taken off before the two are
+ * compared.
+ */
+function named(box) {
+	const name = box.getAttribute('aria-label');
+	box.removeAttribute('aria-label');
+	return name === (box.hasAttribute('checked') ? 'done' : 'to do');
 }
 
 /** The sections that reveal.js makes of slides. */

@@ -1,0 +1,9 @@
+//! The appliance on Ethernet frames: frames in, frames out.
+//!
+//! A driver implements [`nic::Nic`]; a platform makes a `Server` of a bundle
+//! and its boot words, and polls it. Everything between the two is this
+//! crate's. Nothing in here knows which machine it runs on.
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod nic;
