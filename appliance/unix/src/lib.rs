@@ -30,7 +30,6 @@
 pub mod app;
 mod clock;
 mod converse;
-pub mod image;
 pub mod limits;
 mod listen;
 mod log;
