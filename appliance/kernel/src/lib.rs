@@ -4,4 +4,7 @@
 //! parsers, allocators, and drivers over an abstract memory and transport.
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
 pub mod drivers;
