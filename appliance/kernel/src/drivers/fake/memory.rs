@@ -1,6 +1,6 @@
 //! Memory that a driver and a played device share.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::alloc::{Layout, alloc, dealloc};
 use std::cell::RefCell;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
@@ -29,17 +29,16 @@ pub struct Memory(Rc<Regions>);
 struct Regions(RefCell<Vec<Region>>);
 
 impl Memory {
-    /// A zeroed piece.
+    /// A piece with old bytes in it.
     pub fn allocate(&self, bytes: usize, align: usize) -> Dma {
         let layout = Layout::from_size_align(bytes + 2 * GUARD, align.max(GUARD)).unwrap();
         // SAFETY: the layout is not empty.
-        let whole = unsafe { alloc_zeroed(layout) };
+        let whole = unsafe { alloc(layout) };
         assert!(!whole.is_null());
         // SAFETY: the guards and the piece lie one behind the other in what was
         // just allocated.
         let start = unsafe {
-            ptr::write_bytes(whole, GUARD_BYTE, GUARD);
-            ptr::write_bytes(whole.add(GUARD + bytes), GUARD_BYTE, GUARD);
+            ptr::write_bytes(whole, GUARD_BYTE, layout.size());
             whole.add(GUARD)
         };
         let _ = start.expose_provenance();
