@@ -53,9 +53,10 @@ pub struct Physical;
 
 impl Memory<'static> for Physical {
     fn read(&self, address: u64, bytes: usize) -> Option<&'static [u8]> {
-        // Page 0 is not mapped, and neither is anything from 4 GiB on.
+        // Nothing is mapped from 4 GiB on. Page 0 still is when this is used, and
+        // SeaBIOS leaves the memory map there.
         let end = address.checked_add(bytes as u64)?;
-        if address < 4096 || end > 1 << 32 {
+        if address == 0 || end > 1 << 32 {
             return None;
         }
         let start = ptr::with_exposed_provenance::<u8>(address as usize);
