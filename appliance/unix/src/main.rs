@@ -1,6 +1,7 @@
 //! The kernel of `--unix` images: finds its bundle, reads its arguments, serves.
 
-use applgen_unix::{app, image};
+use applgen_bundle::image;
+use applgen_unix::app;
 use std::process::ExitCode;
 
 /// Holds a program header free: the linker makes a `PT_NOTE` for it, which
