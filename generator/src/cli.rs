@@ -58,6 +58,9 @@ pub struct TargetFlags {
     /// An ordinary static executable for Linux, on host sockets (the default target)
     #[arg(long)]
     unix: bool,
+    /// A sandboxed static executable for Linux on a tap device, with addresses of its own
+    #[arg(long)]
+    tap: bool,
     /// A kernel of its own for virtual machines: QEMU, Firecracker, Cloud Hypervisor
     #[arg(long)]
     kvm: bool,
@@ -66,9 +69,13 @@ pub struct TargetFlags {
 impl TargetFlags {
     /// The target that was named.
     pub fn named(self) -> Option<Target> {
-        [(self.unix, Target::Unix), (self.kvm, Target::Kvm)]
-            .into_iter()
-            .find_map(|(given, target)| given.then_some(target))
+        [
+            (self.unix, Target::Unix),
+            (self.tap, Target::Tap),
+            (self.kvm, Target::Kvm),
+        ]
+        .into_iter()
+        .find_map(|(given, target)| given.then_some(target))
     }
 }
 

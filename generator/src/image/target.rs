@@ -13,6 +13,8 @@ pub enum Target {
     /// One static Linux executable on the host's sockets.
     #[default]
     Unix,
+    /// One static Linux executable on a tap device, with a network of its own.
+    Tap,
     /// A virtual machine with virtio devices, without an operating system:
     /// QEMU, Firecracker, Cloud Hypervisor.
     Kvm,
@@ -30,13 +32,14 @@ const FLAGS: &[&str] = &[
 
 impl Target {
     /// Every target, in the order that help lists them.
-    pub const ALL: &[Self] = &[Self::Unix, Self::Kvm];
+    pub const ALL: &[Self] = &[Self::Unix, Self::Tap, Self::Kvm];
 
     /// The word that names it: the flag, the suffix of the image's file name,
     /// the value in manifests.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Unix => "unix",
+            Self::Tap => "tap",
             Self::Kvm => "kvm",
         }
     }
@@ -46,10 +49,19 @@ impl Target {
         Self::ALL.iter().copied().find(|t| t.suffix() == suffix)
     }
 
-    /// The appliance's crate, and the binary in it, that is its kernel.
+    /// The appliance's crate that its kernel is in.
     pub fn package(self) -> &'static str {
         match self {
+            Self::Unix | Self::Tap => "applgen-unix",
+            Self::Kvm => "applgen-kernel",
+        }
+    }
+
+    /// The binary of that crate that is its kernel.
+    pub fn binary(self) -> &'static str {
+        match self {
             Self::Unix => "applgen-unix",
+            Self::Tap => "applgen-tap",
             Self::Kvm => "applgen-kernel",
         }
     }
@@ -57,7 +69,7 @@ impl Target {
     /// The profile that its kernels are compiled with.
     pub fn profile(self) -> &'static str {
         match self {
-            Self::Unix => "appliance",
+            Self::Unix | Self::Tap => "appliance",
             Self::Kvm => "machine",
         }
     }
@@ -66,7 +78,7 @@ impl Target {
     pub fn flags(self) -> Vec<&'static str> {
         let mut flags = FLAGS.to_vec();
         match self {
-            Self::Unix => flags.push("-Ctarget-feature=+crt-static"),
+            Self::Unix | Self::Tap => flags.push("-Ctarget-feature=+crt-static"),
             // How machines' kernels are linked is their own build script's.
             Self::Kvm => {}
         }
@@ -77,6 +89,7 @@ impl Target {
     pub fn boot_keys(self) -> Keys {
         match self {
             Self::Unix => Keys::PROCESS,
+            Self::Tap => Keys::TAP_PROCESS,
             Self::Kvm => Keys::GUEST,
         }
     }
@@ -84,7 +97,7 @@ impl Target {
     /// Whether its images are machines' kernels, with a network of their own.
     pub fn is_guest(self) -> bool {
         match self {
-            Self::Unix => false,
+            Self::Unix | Self::Tap => false,
             Self::Kvm => true,
         }
     }
@@ -93,6 +106,7 @@ impl Target {
     fn own_features(self) -> &'static [&'static str] {
         match self {
             Self::Unix => &[],
+            Self::Tap => &["tap"],
             Self::Kvm => &["machine", "virtio"],
         }
     }
@@ -125,7 +139,7 @@ impl Feature {
     fn cargo_feature(self, target: Target) -> Option<&'static str> {
         match (target, self) {
             // A process has all of it: its host's network, and files to serve.
-            (Target::Unix, _) => None,
+            (Target::Unix | Target::Tap, _) => None,
             (Target::Kvm, feature) => Some(feature.name()),
         }
     }
