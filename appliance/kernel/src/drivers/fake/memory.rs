@@ -1,6 +1,5 @@
 //! Memory that a driver and a played device share.
 
-use std::alloc::{Layout, alloc, dealloc};
 use std::cell::RefCell;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
@@ -16,8 +15,62 @@ const GUARD_BYTE: u8 = 0xa5;
 /// A piece that was allocated.
 struct Region {
     whole: *mut u8,
-    layout: Layout,
+    whole_bytes: usize,
     bytes: usize,
+}
+
+/// Memory at a multiple of 4096 that lies below 2⁴⁴, where legacy devices can
+/// be told of it: they take the number of a page, in 32 bits.
+#[cfg(not(miri))]
+mod pages {
+    use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+    use std::ptr;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    pub fn allocate(bytes: usize) -> *mut u8 {
+        static NEXT: AtomicUsize = AtomicUsize::new(1 << 33);
+        let place = NEXT.fetch_add(bytes.next_multiple_of(1 << 16), Relaxed) % (1 << 43);
+        let hint = ptr::without_provenance_mut(place.max(1 << 33));
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new mapping, where there is room; it replaces none.
+        let start = unsafe { mmap_anonymous(hint, bytes, access, MapFlags::PRIVATE) };
+        let start = start.expect("memory");
+        assert!(start.addr() < 1 << 44, "no room at a low address");
+        start.cast()
+    }
+
+    /// # Safety
+    ///
+    /// What `allocate` gave, and nobody uses any more.
+    pub unsafe fn free(start: *mut u8, bytes: usize) {
+        // SAFETY: as the caller says.
+        unsafe { munmap(start.cast(), bytes) }.expect("it was mapped");
+    }
+}
+
+/// The same under Miri, whose addresses are low.
+#[cfg(miri)]
+mod pages {
+    use std::alloc::{Layout, alloc_zeroed, dealloc};
+
+    fn layout(bytes: usize) -> Layout {
+        Layout::from_size_align(bytes, 4096).unwrap()
+    }
+
+    pub fn allocate(bytes: usize) -> *mut u8 {
+        // SAFETY: it is not empty.
+        let start = unsafe { alloc_zeroed(layout(bytes)) };
+        assert!(!start.is_null() && start.addr() < 1 << 44);
+        start
+    }
+
+    /// # Safety
+    ///
+    /// What `allocate` gave, and nobody uses any more.
+    pub unsafe fn free(start: *mut u8, bytes: usize) {
+        // SAFETY: as the caller says.
+        unsafe { dealloc(start, layout(bytes)) }
+    }
 }
 
 /// All pieces that were allocated from it. They go with its last copy, which
@@ -31,31 +84,24 @@ struct Regions(RefCell<Vec<Region>>);
 impl Memory {
     /// A piece with old bytes in it.
     pub fn allocate(&self, bytes: usize, align: usize) -> Dma {
-        let layout = Layout::from_size_align(bytes + 2 * GUARD, align.max(GUARD)).unwrap();
-        // SAFETY: the layout is not empty.
-        let whole = unsafe { alloc(layout) };
-        assert!(!whole.is_null());
+        assert!(align <= GUARD);
+        let whole_bytes = bytes + 2 * GUARD;
+        let whole = pages::allocate(whole_bytes);
         // SAFETY: the guards and the piece lie one behind the other in what was
         // just allocated.
         let start = unsafe {
-            ptr::write_bytes(whole, GUARD_BYTE, layout.size());
+            ptr::write_bytes(whole, GUARD_BYTE, whole_bytes);
             whole.add(GUARD)
         };
         let _ = start.expose_provenance();
         self.0.0.borrow_mut().push(Region {
             whole,
-            layout,
+            whole_bytes,
             bytes,
         });
         // SAFETY: initialised and ours alone. It is not kept for ever, but for
         // longer than the drivers that the tests make (see `Memory`).
         unsafe { Dma::new(NonNull::new(start).unwrap(), bytes) }
-    }
-
-    /// How many bytes were allocated.
-    pub fn allocated(&self) -> usize {
-        let regions = self.0.0.borrow();
-        regions.iter().map(|region| region.bytes).sum()
     }
 
     /// The place of bytes that are wholly inside one piece.
@@ -133,8 +179,8 @@ impl Memory {
 impl Drop for Regions {
     fn drop(&mut self) {
         for region in self.0.borrow().iter() {
-            // SAFETY: allocated with this layout, and freed once.
-            unsafe { dealloc(region.whole, region.layout) }
+            // SAFETY: allocated with this length, and freed once.
+            unsafe { pages::free(region.whole, region.whole_bytes) }
         }
     }
 }

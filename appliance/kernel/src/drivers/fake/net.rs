@@ -31,13 +31,13 @@ impl Kind {
         }
     }
 
-    /// A transport to a device.
+    /// A transport to a device, which may be of this type.
     pub fn transport(
         self,
         device: &Shared,
+        kind: u16,
         platform: &mut FakePlatform,
     ) -> Result<AnyTransport<FakeRegisters>, StartError> {
-        let kind = device.borrow().kind;
         if self == Self::Pci {
             let mut bus = FakePci::new(device, platform, 1);
             let at = virtio_pci::find(&mut bus, kind).ok_or(StartError::NotThere)?;
@@ -88,7 +88,7 @@ impl Rig {
         transmit: u16,
     ) -> Result<Self, StartError> {
         let mut platform = FakePlatform::default();
-        let transport = kind.transport(&device, &mut platform)?;
+        let transport = kind.transport(&device, DEVICE, &mut platform)?;
         let options = Options {
             receive,
             transmit,

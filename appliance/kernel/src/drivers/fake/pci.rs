@@ -9,8 +9,8 @@ use super::Shared;
 use super::platform::{FakePlatform, Model};
 use crate::drivers::pci::{Configuration, Function};
 
-/// What a device answers that has no room for a vector.
-pub const CONFIGURATION_VECTOR_LOST: u16 = 0xffff;
+/// What a device answers that has no room for a vector (§4.1.5.1.2).
+const NO_VECTOR: u16 = 0xffff;
 
 const COMMON: usize = 0x0000;
 const INTERRUPT: usize = 0x1000;
@@ -55,7 +55,7 @@ impl FakePci {
         let table = Rc::new(RefCell::new(std::vec![0xffff_ffff; 8]));
         let window = Window {
             device: device.clone(),
-            configuration_vector: CONFIGURATION_VECTOR_LOST,
+            configuration_vector: NO_VECTOR,
             vectors,
         };
         let models = &mut platform.models;
@@ -76,7 +76,7 @@ impl FakePci {
         space[8] = WINDOW_ADDRESS as u32 | 0xc;
         space[9] = (WINDOW_ADDRESS >> 32) as u32;
         space[13] = 0x98;
-        // MSI-X, then virtio's own, from the last to the first.
+        // The list from its head on.
         let mut capability = |place: usize, next: u32, words: &[u32]| {
             space[place / 4] = words[0] | next << 8;
             for (word, &value) in space[place / 4 + 1..].iter_mut().zip(&words[1..]) {
@@ -85,16 +85,13 @@ impl FakePci {
         };
         let kind = |number: u32, length: u32| number << 24 | length << 16 | 9;
         capability(0x98, 0x84, &[1 << 16 | 0x11, 1, 0x801]);
-        capability(
-            0x84,
-            0x70,
-            &[kind(2, 20), 4, NOTIFY as u32, 0x1000, STRIDE as u32],
-        );
-        capability(0x70, 0x60, &[kind(4, 16), 4, DEVICE as u32, 0x1000]);
-        capability(0x60, 0x50, &[kind(3, 16), 4, INTERRUPT as u32, 0x1000]);
-        capability(0x50, 0x40, &[kind(1, 16), 4, COMMON as u32, 0x1000]);
         // The way through configuration space (§4.1.4.9), which is not for us.
-        capability(0x40, 0, &[kind(5, 20), 0, 0, 0, 0]);
+        capability(0x84, 0x70, &[kind(5, 20), 0, 0, 0, 0]);
+        let notify = NOTIFY as u32;
+        capability(0x70, 0x60, &[kind(2, 20), 4, notify, 0x1000, STRIDE as u32]);
+        capability(0x60, 0x50, &[kind(4, 16), 4, DEVICE as u32, 0x1000]);
+        capability(0x50, 0x40, &[kind(3, 16), 4, INTERRUPT as u32, 0x1000]);
+        capability(0x40, 0, &[kind(1, 16), 4, COMMON as u32, 0x1000]);
         Self {
             space,
             masks: [0xffff_ffe0, 0xffff_f000, 0, 0, 0xffff_c000, 0xffff_ffff],
@@ -125,9 +122,9 @@ impl Configuration for FakePci {
             1 => self.space[1] & 0xffff_0000 | value & 0xffff,
             4..10 => {
                 assert_eq!(self.space[1] & 2, 0, "moved while it answers");
-                value & self.masks[word - 4] | self.space[word] & 0xf
+                let kind = [1, 0, 0, 0, 0xc, 0];
+                value & self.masks[word - 4] | kind[word - 4]
             }
-            0x98 => panic!(),
             0x26 => self.space[word] & 0x3fff_ffff | value & 0xc000_0000,
             _ => panic!("writes {offset:#x}"),
         };
@@ -136,12 +133,12 @@ impl Configuration for FakePci {
 
 impl Model for Table {
     fn read(&mut self, offset: usize, _: usize) -> u32 {
-        self.0.borrow()[(offset - 0x800) / 4]
+        self.0.borrow()[offset / 4]
     }
 
     fn write(&mut self, offset: usize, width: usize, value: u32) {
         assert_eq!(width, 4);
-        self.0.borrow_mut()[(offset - 0x800) / 4] = value;
+        self.0.borrow_mut()[offset / 4] = value;
     }
 }
 
@@ -152,7 +149,7 @@ impl Window {
         if wanted < self.vectors {
             wanted
         } else {
-            CONFIGURATION_VECTOR_LOST
+            NO_VECTOR
         }
     }
 }
