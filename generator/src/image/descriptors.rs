@@ -48,7 +48,7 @@ pub fn paths(image: &Path) -> impl Iterator<Item = PathBuf> {
 /// The descriptors of an image that is so long.
 pub fn of(target: Target, image: &Path, image_bytes: u64) -> Vec<Descriptor> {
     match target {
-        Target::Unix => Vec::new(),
+        Target::Unix | Target::Tap => Vec::new(),
         Target::Kvm => {
             let name = PathBuf::from(image.file_name().unwrap_or_default());
             vec![
