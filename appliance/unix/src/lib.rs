@@ -36,6 +36,7 @@ mod listen;
 mod log;
 mod output;
 mod peers;
+pub mod sandbox;
 mod server;
 mod stop;
 mod worker;
