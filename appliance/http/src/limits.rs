@@ -31,3 +31,6 @@ pub const REQUESTS_PER_CONNECTION: u32 = 100_000;
 /// Elements of a list field (`If-None-Match`, `Accept-Encoding`, `Range`) that
 /// are looked at; the rest is as if it were not there.
 pub const LIST_ELEMENTS: usize = 64;
+
+/// Ranges of one request; more are answered with the whole.
+pub const RANGES: usize = 16;

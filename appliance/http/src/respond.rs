@@ -5,19 +5,22 @@ use crate::date::ImfFixdate;
 use crate::encoding;
 use crate::host;
 use crate::method::{ALLOW, Method};
+use crate::multipart;
 use crate::not_found;
 use crate::path::{Resolved, resolve};
 use crate::range::{self, Wanted};
 use crate::reply::{Head, Persistence, Reply};
 use crate::request::{Field, Request};
 use crate::target::Target;
-use applgen_bundle::http::{Entry, Kind, Representation, Site};
+use applgen_bundle::http::{Encoding, Entry, Kind, Representation, Site};
 
 /// What every answer needs.
 pub struct Context<'r, 'b> {
     pub site: &'r Site<'b>,
     pub date: Option<&'r ImfFixdate>,
     pub persistence: Persistence,
+    /// Which part of an answer in several parts is wanted.
+    pub part: u8,
 }
 
 impl<'b> Context<'_, 'b> {
@@ -140,6 +143,11 @@ impl<'b> Context<'_, 'b> {
                     Wanted::Part(start, end) => {
                         return self.part(&form, start, end, scratch);
                     }
+                    // See `range`: a coded body is not sent in several parts.
+                    Wanted::Several(_) if form.encoding() != Encoding::Identity => {}
+                    Wanted::Several(ranges) => {
+                        return multipart::part(self, &form, &ranges, scratch);
+                    }
                     Wanted::Unsatisfiable => {
                         let mut head = self.head(scratch, 416);
                         put_vary(&mut head, entry);
@@ -170,13 +178,8 @@ impl<'b> Context<'_, 'b> {
         let body = form.body();
         let part = body.get(start as usize..end as usize).unwrap_or_default();
         let mut head = self.head(scratch, 206);
-        head.put(b"Content-Range: bytes ");
-        head.put_number(start);
-        head.put(b"-");
-        head.put_number(end - 1);
-        head.put(b"/");
-        head.put_number(body.len() as u64);
-        head.put(b"\r\nContent-Length: ");
+        multipart::put_content_range(&mut head, start, end, body.len() as u64);
+        head.put(b"Content-Length: ");
         head.put_number(part.len() as u64);
         head.put(b"\r\n");
         head.with(

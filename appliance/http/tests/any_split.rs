@@ -67,7 +67,7 @@ const FRAGMENTS: [&str; 52] = [
 ];
 
 /// Whole requests, so that connections come beyond their first.
-const REQUESTS: [&str; 8] = [
+const REQUESTS: [&str; 9] = [
     "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
     "HEAD /plain.txt HTTP/1.1\r\nHost: h\r\nAccept-Encoding: br\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
@@ -76,6 +76,7 @@ const REQUESTS: [&str; 8] = [
     "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n",
     "\r\nGET /empty HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n!",
     "GET /plain.txt HTTP/1.1\r\nHost: h\r\nRange: bytes=-4\r\n\r\n",
+    "GET /plain.txt HTTP/1.1\r\nHost: h\r\nRange: bytes=-1,0-1,3-4\r\nContent-Length: 1\r\n\r\n!",
 ];
 
 fn any_input() -> impl Strategy<Value = Vec<u8>> {

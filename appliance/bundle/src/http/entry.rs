@@ -55,6 +55,8 @@ pub(crate) mod field {
     pub const ROW: usize = 20;
     /// What an `ETag` line has before the tag.
     pub const ETAG: &[u8] = b"ETag: ";
+    /// What a `Content-Type` line begins with.
+    pub const CONTENT_TYPE: &[u8] = b"Content-Type: ";
     pub const RESOURCE: u8 = 1;
     pub const ALIAS: u8 = 2;
     pub const REDIRECT: u8 = 3;
@@ -258,6 +260,32 @@ impl<'b> Representation<'b> {
     /// All header lines but `Content-Length`, and the blank line: for a 206.
     pub fn header_lines_without_length(&self) -> &'b [u8] {
         self.part(usize::from(self.length_line), self.body_start())
+    }
+
+    /// The `Content-Type` line, or nothing where there is none.
+    pub fn content_type_line(&self) -> &'b [u8] {
+        let start = usize::from(self.length_line);
+        self.part(start, start + self.content_type_length())
+    }
+
+    /// All header lines but `Content-Length` and `Content-Type`, and the blank
+    /// line: for a 206 of several parts.
+    pub fn header_lines_without_type(&self) -> &'b [u8] {
+        let start = usize::from(self.length_line) + self.content_type_length();
+        self.part(start, self.body_start())
+    }
+
+    /// Where there is one, it is the first of the lines that describe the content.
+    fn content_type_length(&self) -> usize {
+        let start = usize::from(self.length_line);
+        let lines = self.part(start, self.validators_start());
+        match lines.starts_with(field::CONTENT_TYPE) {
+            true => lines
+                .iter()
+                .position(|&byte| byte == b'\n')
+                .map_or(0, |end| end + 1),
+            false => 0,
+        }
     }
 
     /// Validators and what else a 304 repeats (RFC 9110 §15.4.5), and the blank line.

@@ -101,6 +101,8 @@ pub struct Driver<'b> {
     kept: Vec<u8>,
     pub answers: Vec<Answer>,
     pub closed: bool,
+    /// An answer of which more is to come.
+    begun: Option<Answer>,
 }
 
 impl<'b> Driver<'b> {
@@ -111,6 +113,7 @@ impl<'b> Driver<'b> {
             kept: Vec::new(),
             answers: Vec::new(),
             closed: false,
+            begun: None,
         }
     }
 
@@ -137,8 +140,19 @@ impl<'b> Driver<'b> {
                 }
                 Step::Reply { consumed, reply } => {
                     assert!(!self.closed, "an answer after the last");
-                    self.answers.push(answer(&head, &reply, &self.kept));
-                    check(self.answers.last().unwrap());
+                    let mut answer = answer(&head, &reply, &self.kept);
+                    if let Some(begun) = self.begun.take() {
+                        assert_eq!(begun.request_line, answer.request_line);
+                        answer.bytes.splice(0..0, begun.bytes);
+                    }
+                    if reply.unfinished && reply.status != 100 {
+                        assert_eq!((consumed, reply.close), (0, false));
+                        self.begun = Some(answer);
+                        continue;
+                    }
+                    check(&answer);
+                    assert!(reply.unfinished || reply.body_len == answer.body().len() as u64);
+                    self.answers.push(answer);
                     self.closed = reply.close;
                     self.kept.drain(..consumed);
                 }
