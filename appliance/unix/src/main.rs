@@ -1,6 +1,6 @@
 //! The kernel of `--unix` images: finds its bundle, reads its arguments, serves.
 
-use applgen_unix::{app, image};
+use applgen_unix::{activation, app, image};
 use std::process::ExitCode;
 
 /// Holds a program header free: the linker makes a `PT_NOTE` for it, which
@@ -33,6 +33,11 @@ fn bundle() -> Option<&'static [u8]> {
 }
 
 fn main() -> ExitCode {
+    // SAFETY: nothing has been opened yet, and this is the only call.
+    let sockets = match unsafe { activation::take() } {
+        Ok(sockets) => sockets,
+        Err(error) => return app::fail(&error),
+    };
     let Some(bundle) = bundle() else {
         return app::fail(
             &"no site is attached to this kernel\n\nhint: `applgen build` makes an image of it",
@@ -48,5 +53,5 @@ fn main() -> ExitCode {
             }
         }
     }
-    app::run(bundle, &arguments)
+    app::run(bundle, &arguments, sockets)
 }
