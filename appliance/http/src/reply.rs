@@ -133,6 +133,47 @@ impl<'h> Head<'h> {
         self.put(decimal(number, &mut [0; 20]));
     }
 
+    /// Puts a byte as `%HH`.
+    pub fn put_escaped(&mut self, byte: u8) {
+        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+        let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or(b'0');
+        self.put(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+    }
+
+    /// How many bytes there are.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Puts a query or a path as it came; what a client may send unencoded, and
+    /// a URI does not hold (RFC 3986), is encoded.
+    pub fn put_reference(&mut self, text: &[u8]) {
+        let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(byte);
+        if text.iter().all(is_plain) {
+            return self.put(text);
+        }
+        for byte in text {
+            match is_plain(byte) {
+                true => self.put(&[*byte]),
+                false => self.put_escaped(*byte),
+            }
+        }
+    }
+
+    /// Puts a query behind the location that begins at `start`, and before its
+    /// fragment.
+    pub fn put_query(&mut self, start: usize, query: &[u8]) {
+        let end = self.length;
+        let location = self.buffer.get(start..end).unwrap_or_default();
+        let fragment = location.iter().position(|&byte| byte == b'#');
+        self.put_reference(query);
+        if let Some(fragment) = fragment
+            && let Some(moved) = self.buffer.get_mut(start + fragment..self.length)
+        {
+            moved.rotate_right(self.length - end);
+        }
+    }
+
     /// Whether not everything fitted.
     pub fn overflowed(&self) -> bool {
         self.overflow

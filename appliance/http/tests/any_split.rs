@@ -11,7 +11,7 @@ use common::{Driver, bundle, site};
 use proptest::prelude::*;
 
 /// Fragments of requests, good and bad, from which inputs are put together.
-const FRAGMENTS: [&str; 52] = [
+const FRAGMENTS: [&str; 55] = [
     "GET ",
     "HEAD ",
     "POST ",
@@ -32,6 +32,9 @@ const FRAGMENTS: [&str; 52] = [
     " HTTP/2.0\r\n",
     "Host: h\r\n",
     "Host: a b\r\n",
+    "Host: www.example.org\r\n",
+    "/out/",
+    "/r/%41/b",
     "Content-Length: 3\r\n",
     "Content-Length: 0\r\n",
     "Content-Length: 99999\r\n",

@@ -273,12 +273,12 @@ fn methods() {
 fn missing_things_get_the_nearest_page() {
     for (target, page) in [
         ("/nothing", "top"),
-        ("/deep/nothing", "top"),
-        ("/deep/er/nothing", "deep"),
-        ("/deep/er/", "deep"),
-        ("/deep/er/a/b/c/d", "deep"),
-        ("/deep/er/..%2fx", "deep"),
-        ("/deep/er/%41/%2f", "deep"),
+        ("/deeper/nothing", "top"),
+        ("/very/deep/nothing", "deep"),
+        ("/very/deep/", "deep"),
+        ("/very/deep/a/b/c/d", "deep"),
+        ("/very/deep/..%2fx", "deep"),
+        ("/very/deep/%41/%2f", "deep"),
         ("/plain.txt/", "top"),
         ("//", "top"),
         ("//plain.txt", "top"),
@@ -346,6 +346,7 @@ fn redirects_keep_the_query() {
         ("/%64eep?", 301, "/deep/?"),
         ("/old?x=1", 302, "/new?a=b#part"),
         ("/mark?x=1", 308, "/new?x=1#part"),
+        ("/mark?a=\"ä", 308, "/new?a=%22%C3%A4#part"),
     ] {
         let answer = get(target, "");
         assert_eq!(

@@ -103,6 +103,7 @@ fn path_facts(entry: &Entry<'_>) -> Value {
             "status": entry.status(),
             "location": String::from_utf8_lossy(entry.target()),
         }),
+        Kind::Bare => json!({ "path": path, "status": entry.status() }),
         Kind::Resource => {
             let length = |encoding| entry.representation(encoding).map(|r| r.body().len());
             let identity = entry.representation(Encoding::Identity);
@@ -192,6 +193,8 @@ fn for_people(facts: &Value) -> String {
             format!("{shown} = {to}")
         } else if let Some(to) = path["location"].as_str() {
             format!("{shown} -> {to} ({})", number(&path["status"]))
+        } else if path["type"].is_null() {
+            format!("{shown} ({})", number(&path["status"]))
         } else {
             format!("{shown}  {}", word(&path["type"]))
         };
