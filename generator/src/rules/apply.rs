@@ -377,6 +377,9 @@ const CAPTURE: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// The same in a query, whose fields `&` parts.
+const IN_QUERY: &AsciiSet = &CAPTURE.add(b'&').add(b'=').add(b'+');
+
 /// A template filled as the server fills it.
 pub fn location(template: &write::Template, captures: &Captures<'_>) -> String {
     let mut text = String::new();
@@ -384,7 +387,11 @@ pub fn location(template: &write::Template, captures: &Captures<'_>) -> String {
         match piece {
             Piece::Literal(literal) => text.push_str(&String::from_utf8_lossy(literal)),
             Piece::Capture(number) => {
-                text.push_str(&percent_encode(captures.get(number), CAPTURE).to_string());
+                let set = match text.contains('?') {
+                    true => IN_QUERY,
+                    false => CAPTURE,
+                };
+                text.push_str(&percent_encode(captures.get(number), set).to_string());
             }
         }
     }

@@ -104,6 +104,11 @@ pub struct HostId(pub(crate) u16);
 impl HostId {
     /// The host that answers for names that no other host claims.
     pub const DEFAULT: Self = Self(0);
+
+    /// Its number, from 0.
+    pub fn number(self) -> u16 {
+        self.0
+    }
 }
 
 /// The `http` section of a bundle, its tables checked.

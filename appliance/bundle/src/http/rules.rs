@@ -66,6 +66,11 @@ impl<'b> Rules<'b> {
         self.rows.is_empty()
     }
 
+    /// How many there are, of all hosts.
+    pub fn len(&self) -> usize {
+        self.rows.len() / field::ROW
+    }
+
     /// The first rule of the host that `path` (decoded) fits.
     pub fn find<'p>(&self, host: HostId, path: &'p [u8]) -> Option<(Rule<'b>, Captures<'p>)> {
         self.rows.chunks_exact(field::ROW).find_map(|row| {
