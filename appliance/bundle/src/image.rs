@@ -6,7 +6,7 @@
 //! nothing from `/proc` and opens nothing, a machine needs nothing but what its
 //! monitor has loaded.
 
-use std::ops::Range;
+use core::ops::Range;
 
 /// Offsets in ELF-64 headers.
 mod field {

@@ -1,7 +1,33 @@
 //! The appliance on bare metal: boot, memory, time, console, drivers.
 //!
-//! What can be tested anywhere is in this library and touches no machine:
-//! parsers, allocators, and drivers over an abstract memory and transport.
+//! From the bottom up, each layer with the rule that it keeps:
+//!
+//! - [`x86_64`]: the machine. The boot code makes page tables, a stack and long
+//!   mode; tables for exceptions and interrupts; the clock, the console, the way
+//!   out. **Rule: nothing is both writable and executable**, and what overruns
+//!   the stack faults. Interrupts do nothing but wake; they are off otherwise.
+//! - [`start_info`], [`memory`], [`acpi`], [`rtc`], [`scale`], [`command_line`]:
+//!   what a machine tells about itself. **Rule: parsed before it is believed**;
+//!   none of these touches the machine, so all are tested on any host.
+//! - [`heap`]: memory for the server. **Rule: given out at the start, never
+//!   freed**, so that a guest that has started does not run out.
+//! - [`drivers`]: one device, one file, behind [`applgen_net::nic::Nic`].
+//!   **Rule: a device is hostile.**
+//! - `start`: what a guest does from its first line of Rust to its last, and the
+//!   one place that knows all of the above.
+//!
+//! Feature `machine` compiles what touches the machine, for the binary alone.
 #![no_std]
 
+pub mod acpi;
+pub mod command_line;
 pub mod drivers;
+pub mod exit;
+pub mod heap;
+pub mod memory;
+pub mod rtc;
+pub mod scale;
+#[cfg(feature = "machine")]
+mod start;
+pub mod start_info;
+pub mod x86_64;
