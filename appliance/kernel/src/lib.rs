@@ -31,3 +31,8 @@ pub mod scale;
 mod start;
 pub mod start_info;
 pub mod x86_64;
+#[cfg(any(feature = "xen", test))]
+pub mod xen;
+
+#[cfg(test)]
+extern crate std;

@@ -71,6 +71,7 @@ const _: () = assert!(OUT + OUT_BYTES as usize <= PAGE_BYTES);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::boxed::Box;
     use crate::xen::{Domain, Refused};
     use core::cell::Cell;
 

@@ -102,6 +102,7 @@ impl GrantTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::boxed::Box;
 
     fn table() -> (GrantTable, &'static [Page]) {
         let pages: &'static [Page] = Box::leak(Box::new([const { Page::new() }; 2]));

@@ -117,6 +117,7 @@ impl SharedInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::boxed::Box;
 
     fn info() -> (SharedInfo, &'static Page) {
         let page: &'static Page = Box::leak(Box::new(Page::new()));

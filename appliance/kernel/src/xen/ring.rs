@@ -132,6 +132,7 @@ impl<const ENTRY: usize, const ANSWER: usize> Ring<ENTRY, ANSWER> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::boxed::Box;
 
     type Tested = Ring<8, 8>;
 

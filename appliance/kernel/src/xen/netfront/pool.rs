@@ -68,6 +68,7 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::vec::Vec;
 
     #[test]
     fn each_is_taken_once_and_given_back_once() {
