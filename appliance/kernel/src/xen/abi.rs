@@ -8,16 +8,12 @@ pub mod hypercall {
     pub const MEMORY_OP: u32 = 12;
     /// `set_timer_op`: one shot of the timer, at an absolute system time.
     pub const SET_TIMER_OP: u32 = 15;
-    /// `xen_version`.
-    pub const XEN_VERSION: u32 = 17;
-    /// `sched_op`: block, shut down.
+    /// `sched_op`: shut down.
     pub const SCHED_OP: u32 = 29;
     /// `event_channel_op`.
     pub const EVENT_CHANNEL_OP: u32 = 32;
     /// `hvm_op`: parameters of an HVM or PVH domain.
     pub const HVM_OP: u32 = 34;
-    /// `grant_table_op`.
-    pub const GRANT_TABLE_OP: u32 = 20;
 }
 
 /// `CPUID` leaves of the hypervisor (`arch-x86/cpuid.h`).
@@ -70,8 +66,6 @@ pub mod event_channel {
     pub const SEND: u64 = 4;
     /// `EVTCHNOP_alloc_unbound`.
     pub const ALLOC_UNBOUND: u64 = 6;
-    /// `EVTCHNOP_unmask`.
-    pub const UNMASK: u64 = 9;
     /// `VIRQ_TIMER` (`xen.h`).
     pub const VIRQ_TIMER: u32 = 0;
 
@@ -136,8 +130,6 @@ pub mod hvm {
 
 /// `sched_op` (`sched.h`).
 pub mod sched {
-    /// `SCHEDOP_block`.
-    pub const BLOCK: u64 = 1;
     /// `SCHEDOP_shutdown`.
     pub const SHUTDOWN: u64 = 2;
     /// `SHUTDOWN_poweroff`: the tool stack does what `on_poweroff` says.
@@ -159,12 +151,8 @@ pub mod shared_info {
     pub const TIME: usize = 32;
     /// `evtchn_pending[64]`, 64 bits each.
     pub const PENDING: usize = 2048;
-    /// `evtchn_mask[64]`, 64 bits each.
-    pub const MASK: usize = 2560;
     /// `wc_version`, `wc_sec`, `wc_nsec`, and `wc_sec_hi`, 32 bits each.
     pub const WALL_CLOCK: usize = 3072;
-    /// Channels of the 2-level interface.
-    pub const PORTS: u32 = 4096;
 }
 
 /// `struct xencons_interface` (`io/console.h`).

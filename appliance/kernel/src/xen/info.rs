@@ -1,10 +1,10 @@
 //! The page that Xen shares with every guest: event channels and the clock.
 
-use core::sync::atomic::{AtomicU64, Ordering, fence};
+use core::sync::atomic::{Ordering, fence};
 
 use super::{
-    Page, Port,
-    abi::shared_info::{MASK, PENDING, PENDING_SEL, PORTS, TIME, UPCALL_PENDING, WALL_CLOCK},
+    Page,
+    abi::shared_info::{PENDING, PENDING_SEL, TIME, UPCALL_PENDING, WALL_CLOCK},
 };
 
 /// How often a clock that is just being written is read again. Xen writes it in
@@ -30,6 +30,14 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// One that was never set.
+    pub const STOPPED: Self = Self {
+        counter: 0,
+        nanos: 0,
+        multiplier: 0,
+        shift: 0,
+    };
+
     /// The time when the counter stands at `counter`.
     pub fn nanos(&self, counter: u64) -> u64 {
         let ticks = u128::from(counter.saturating_sub(self.counter));
@@ -46,35 +54,21 @@ impl Clock {
 
 impl SharedInfo {
     /// On the page where Xen put it.
-    pub fn new(page: &'static Page) -> Self {
+    pub const fn new(page: &'static Page) -> Self {
         Self(page)
     }
 
-    fn word(&self, base: usize, port: Port) -> (&'static AtomicU64, u64) {
-        let number = port.0 % PORTS;
-        let word = base + number as usize / 64 * 8;
-        (self.0.atomic64(word), 1 << (number % 64))
-    }
-
-    /// Lets a channel's events through. Every channel begins unmasked on a page
-    /// of zeros; events that were sent before are seen by [`Self::take`].
-    pub fn unmask(&self, port: Port) {
-        let (word, bit) = self.word(MASK, port);
-        word.fetch_and(!bit, Ordering::SeqCst);
-    }
-
-    /// Whether an event came on a channel since this was asked the last time.
-    pub fn take(&self, port: Port) -> bool {
-        let (word, bit) = self.word(PENDING, port);
-        word.load(Ordering::Relaxed) & bit != 0
-            && word.fetch_and(!bit, Ordering::SeqCst) & bit != 0
-    }
-
-    /// Begins a look at the channels: an event after this raises the upcall
-    /// again, one before it is seen by the [`Self::take`] that follows.
-    pub fn begin(&self) {
+    /// Takes note of all events, so that the next one raises the upcall again.
+    /// Which channels they came on is not asked: whoever is woken looks at
+    /// everything, and looking is two loads a device.
+    pub fn drain(&self) {
         self.0.store8(UPCALL_PENDING, 0);
-        self.0.atomic64(PENDING_SEL).swap(0, Ordering::SeqCst);
+        let mut words = self.0.atomic64(PENDING_SEL).swap(0, Ordering::SeqCst);
+        while words != 0 {
+            let word = words.trailing_zeros() as usize;
+            words &= words - 1;
+            self.0.atomic64(PENDING + word * 8).swap(0, Ordering::SeqCst);
+        }
     }
 
     /// The clock's fields. `None` if they never hold still.
@@ -125,14 +119,20 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_taken_once() {
+    fn draining_leaves_no_event_behind() {
         let (info, page) = info();
+        page.store8(UPCALL_PENDING, 1);
+        page.store64(PENDING_SEL, 1 << 63 | 1 << 1);
         page.store64(PENDING + 8, 1 << 3);
-        assert!(!info.take(Port(66)));
-        assert!(info.take(Port(67)));
-        assert!(!info.take(Port(67)));
-        // A port beyond the table touches nothing outside of it.
-        assert!(!info.take(Port(u32::MAX)));
+        page.store64(PENDING + 63 * 8, u64::MAX);
+        // Not selected: Xen is just about to.
+        page.store64(PENDING + 16, 1);
+        info.drain();
+        assert_eq!(page.load8(UPCALL_PENDING), 0);
+        assert_eq!(page.load64(PENDING_SEL), 0);
+        assert_eq!(page.load64(PENDING + 8), 0);
+        assert_eq!(page.load64(PENDING + 63 * 8), 0);
+        assert_eq!(page.load64(PENDING + 16), 1);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub mod abi;
 mod console;
 mod grant;
 mod info;
+#[cfg(all(feature = "machine", feature = "xen"))]
+pub mod machine;
 pub mod netfront;
 mod page;
 mod ring;
