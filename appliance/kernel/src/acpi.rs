@@ -28,6 +28,17 @@ pub enum Register {
     Port(u16),
 }
 
+/// What tells that the power button was pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Events {
+    /// The PM1a event ports: status at this one, bit 8; what is enabled at the
+    /// one after next (§4.8.3.1.1).
+    Ports(u16),
+    /// QEMU's generic event device: 32 bits that reading clears, bit 1. Other
+    /// monitors describe theirs in byte code only.
+    Memory(u64),
+}
+
 /// What powers a machine off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PowerOff {
@@ -44,8 +55,8 @@ pub struct Fixed {
     pub power_off: Option<PowerOff>,
     /// The port of the PM timer, 3.579545 MHz.
     pub timer: Option<u16>,
-    /// The PM1a event port, where the power button is told.
-    pub events: Option<u16>,
+    /// Where the power button is told.
+    pub events: Option<Events>,
     /// What switches ACPI on: a value for a port.
     pub enable: Option<(u16, u8)>,
     /// The interrupt of the events.
@@ -106,6 +117,10 @@ impl<'m, M: Memory<'m>> Tables<'m, M> {
         const HARDWARE_REDUCED: u32 = 1 << 20;
         /// Sleep type 5, if nothing says otherwise, and "now" (§4.8.3.7).
         const SLEEP_NOW: u8 = 1 << 5;
+        /// In QEMU's microvm: how far the sleep control register is behind the
+        /// event device's, and the interrupt of these.
+        const QEMU_SLEEP_OFFSET: u64 = 0x200;
+        const QEMU_EVENT_INTERRUPT: u16 = 9;
         let fadt = self.table(b"FACP")?;
         let port = |offset| {
             let port = u32_at(fadt, offset)?;
@@ -120,12 +135,18 @@ impl<'m, M: Memory<'m>> Tables<'m, M> {
             let register = register(fadt, 244);
             let value = sleep_type.unwrap_or(5) << 2 | SLEEP_NOW;
             fixed.power_off = register.map(|register| PowerOff::Sleep(register, value));
+            if fadt.get(10..16) == Some(b"BOCHS ")
+                && let Some(Register::Memory(address)) = register
+            {
+                fixed.events = Some(Events::Memory(address.wrapping_sub(QEMU_SLEEP_OFFSET)));
+                fixed.interrupt = QEMU_EVENT_INTERRUPT;
+            }
             return Some(fixed);
         }
         let value = u16::from(sleep_type.unwrap_or(0)) << 10 | 1 << 13;
         fixed.power_off = port(64).map(|port| PowerOff::Control(port, value));
         fixed.timer = port(76);
-        fixed.events = port(56);
+        fixed.events = port(56).map(Events::Ports);
         fixed.enable = port(48).zip(fadt.get(52).copied());
         fixed.interrupt = u16_at(fadt, 46)?;
         Some(fixed)

@@ -69,7 +69,6 @@ unsafe impl GlobalAlloc for Heap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    extern crate std;
     use std::vec::Vec;
 
     #[test]

@@ -6,8 +6,8 @@
 //!   mode; tables for exceptions and interrupts; the clock, the console, the way
 //!   out. **Rule: nothing is both writable and executable**, and what overruns
 //!   the stack faults. Interrupts do nothing but wake; they are off otherwise.
-//! - [`start_info`], [`memory`], [`acpi`], [`rtc`], [`scale`], [`command_line`]:
-//!   what a machine tells about itself. **Rule: parsed before it is believed**;
+//! - [`start_info`], [`memory`], [`acpi`], [`rtc`], [`scale`]: what a machine
+//!   tells about itself. **Rule: parsed before it is believed**;
 //!   none of these touches the machine, so all are tested on any host.
 //! - [`heap`]: memory for the server. **Rule: given out at the start, never
 //!   freed**, so that a guest that has started does not run out.
@@ -19,14 +19,27 @@
 //! Feature `machine` compiles what touches the machine, for the binary alone.
 #![no_std]
 
+#[cfg(feature = "machine")]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+#[cfg(all(feature = "machine", feature = "virtio", feature = "xen"))]
+compile_error!("a kernel has the devices of one kind of machine: `virtio` or `xen`, not both");
+#[cfg(all(feature = "machine", not(any(feature = "virtio", feature = "xen"))))]
+compile_error!("a kernel without a network device serves nobody: `virtio` or `xen`");
+
 pub mod acpi;
-pub mod command_line;
 pub mod drivers;
 pub mod exit;
 pub mod heap;
 pub mod memory;
+#[cfg(all(feature = "machine", feature = "virtio"))]
+mod pc;
 pub mod rtc;
 pub mod scale;
+#[cfg(feature = "machine")]
+mod serve;
 #[cfg(feature = "machine")]
 mod start;
 pub mod start_info;

@@ -1,21 +1,22 @@
 //! A guest from its first line of Rust to its last.
 
-use crate::acpi::{Fixed, Tables};
-use crate::command_line;
+use crate::drivers::virtio_net::{MOST_BUFFERS, Options};
 use crate::exit::Exit;
 use crate::heap::Heap;
 use crate::memory::{self, TooLittle};
+use crate::pc::{Firmware, Machine};
+use crate::serve;
 use crate::start_info::{self, Range, StartInfo};
-use crate::x86_64::apic::LocalApic;
 use crate::x86_64::interrupts::{self, Frame};
 use crate::x86_64::paging::{PAGE, Regions};
 use crate::x86_64::power::{self, Physical};
 use crate::x86_64::serial::{self, Serial};
 use crate::x86_64::tables;
-use crate::x86_64::time::Clock;
 use applgen_bundle::boot::{Keys, Words};
 use applgen_bundle::image;
 use applgen_bundle::{Bundle, TAG_BOOT};
+use applgen_net::nic::Nic;
+use applgen_net::{SEED_BYTES, Setup};
 use core::cell::UnsafeCell;
 use core::fmt::{Display, Write};
 use core::panic::PanicInfo;
@@ -23,7 +24,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 #[global_allocator]
-static HEAP: Heap = Heap::empty();
+pub(crate) static HEAP: Heap = Heap::empty();
 
 // SAFETY: the linker script defines them all.
 unsafe extern "C" {
@@ -35,13 +36,16 @@ unsafe extern "C" {
     static _end: u8;
 }
 
+/// The longest command line, in bytes with its end, as Linux has it on x86.
+const COMMAND_LINE_BYTES: usize = 2048;
+
 /// The command line's own place: the monitor's may be where the heap will be.
-struct Line(UnsafeCell<[u8; command_line::MAX_BYTES]>);
+struct Line(UnsafeCell<[u8; COMMAND_LINE_BYTES]>);
 
 // SAFETY: written once, before anything refers to it.
 unsafe impl Sync for Line {}
 
-static LINE: Line = Line(UnsafeCell::new([0; command_line::MAX_BYTES]));
+static LINE: Line = Line(UnsafeCell::new([0; COMMAND_LINE_BYTES]));
 
 /// Called by the boot code: `start_info` is the address that the monitor gave,
 /// `entered` the time stamp counter at the first instruction.
@@ -57,9 +61,7 @@ pub(crate) extern "C" fn start(start_info: u64, entered: u64) -> ! {
     let Some(info) = info else { power::off() };
 
     // Power-off first, so that every failure has a way out.
-    let acpi = Tables::find(Physical, info.rsdp);
-    let fixed = acpi.as_ref().and_then(Tables::fixed).unwrap_or_default();
-    power::set(fixed.power_off);
+    let firmware = Firmware::read(info.rsdp);
 
     let bytes = bundle_bytes();
     let layout = match memory::layout(memory_map(&info), image_start(), bytes.end) {
@@ -95,23 +97,44 @@ pub(crate) extern "C" fn start(start_info: u64, entered: u64) -> ! {
         Err(error) => fail(Exit::Bundle, &error),
     };
     let words = words(&bundle, line);
-    run(&fixed, words, bundle, line, entered)
-}
-
-fn run(fixed: &Fixed, words: Words<'_>, bundle: Bundle<'_>, line: &str, entered: u64) -> ! {
-    let apic = LocalApic::init();
-    let Some(mut clock) = Clock::find(fixed.timer) else {
-        fail(Exit::Machine, &"this machine has no clock");
+    let mut machine = match Machine::start(firmware) {
+        Ok(machine) => machine,
+        Err((why, message)) => fail(why, &message),
     };
-    let now = clock.now();
-    say(&format_args!(
-        "{now} ns, {:?} s, {} B, {:?} {words:?} {line} {fixed:?} {entered} {}",
-        clock.unix_seconds(now),
-        HEAP.left(),
-        bundle.sections().count(),
-        apic.id(),
-    ));
-    power::off()
+    let Some(entropy) = machine.entropy(line) else {
+        fail(
+            Exit::Entropy,
+            &"this machine has no source of entropy\n\nhint: give it a processor with \
+              `rdrand` (QEMU: `-cpu max`) or a virtio-rng device",
+        );
+    };
+    let mut seed = [0; SEED_BYTES];
+    let (for_seed, for_mac) = entropy.split_at(SEED_BYTES);
+    seed.copy_from_slice(for_seed);
+    // Locally administered, of one station.
+    let mut mac = *for_mac.first_chunk().unwrap_or(&[0; 6]);
+    mac[0] = mac[0] & 0xfc | 2;
+    // A sixteenth of the memory at most, both directions together.
+    let buffers = (HEAP.left() / (32 * 1536)).min(MOST_BUFFERS.into()) as u16;
+    let options = Options {
+        receive: buffers,
+        transmit: buffers,
+        mac,
+    };
+    let card = match machine.card(line, &options) {
+        Some(Ok(card)) => card,
+        Some(Err(error)) => fail(Exit::Network, &format_args!("the network device: {error}")),
+        None => fail(Exit::Network, &"this machine has no network device"),
+    };
+    let setup = Setup {
+        bundle,
+        words,
+        capabilities: card.capabilities(),
+        seed,
+        memory_bytes: HEAP.left(),
+    };
+    let _ = entered;
+    serve::serve(machine, card, &setup)
 }
 
 /// The monitor's structure; `None` if there is none.
@@ -124,7 +147,7 @@ fn command_line(address: u64) -> Option<Result<&'static str, &'static str>> {
     if address == 0 {
         return Some(Ok(""));
     }
-    let given = physical(address, command_line::MAX_BYTES)?;
+    let given = physical(address, COMMAND_LINE_BYTES)?;
     let Some(length) = given.iter().position(|&byte| byte == 0) else {
         return Some(Err("the command line is longer than 2047 bytes"));
     };
@@ -190,12 +213,12 @@ fn too_little_memory(error: TooLittle) -> ! {
 }
 
 /// Shows a line on the console.
-fn say(message: &dyn Display) {
+pub(crate) fn say(message: &dyn Display) {
     let _ = writeln!(Serial, "{message}");
 }
 
 /// Says what is wrong, and stops.
-fn fail(why: Exit, message: &dyn Display) -> ! {
+pub(crate) fn fail(why: Exit, message: &dyn Display) -> ! {
     say(&format_args!("error: {message}"));
     power::fail(why)
 }

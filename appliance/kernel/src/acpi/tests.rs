@@ -1,7 +1,6 @@
 //! Tests of the ACPI reader, on tables made here.
 
 use super::*;
-extern crate std;
 use std::{vec, vec::Vec};
 
 /// Memory from address 0x1000 on.
@@ -75,7 +74,7 @@ fn a_machine_with_the_old_registers() {
     let expected = Fixed {
         power_off: Some(PowerOff::Control(0x604, 5 << 10 | 1 << 13)),
         timer: Some(0x608),
-        events: Some(0x600),
+        events: Some(Events::Ports(0x600)),
         enable: Some((0xb2, 0xf1)),
         interrupt: 9,
     };

@@ -126,18 +126,16 @@ impl LocalApic {
 /// # Safety
 ///
 /// An I/O APIC has to be at `base`.
-pub unsafe fn route(base: u64, input: u8, vector: u8, level: bool, apic_id: u8) {
-    const LEVEL: u32 = 1 << 15;
+pub unsafe fn route(base: u64, input: u8, vector: u8, apic_id: u8) {
     let index = 0x10 + u32::from(input) * 2;
     let select = ptr::with_exposed_provenance_mut::<u32>(base as usize);
     let window = select.wrapping_byte_add(0x10);
-    let low = u32::from(vector) | if level { LEVEL } else { 0 };
     // SAFETY: the caller knows that the registers are there.
     unsafe {
         select.write_volatile(index + 1);
         window.write_volatile(u32::from(apic_id) << 24);
         select.write_volatile(index);
-        window.write_volatile(low);
+        window.write_volatile(vector.into());
     }
 }
 

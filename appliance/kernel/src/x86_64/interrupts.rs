@@ -10,6 +10,7 @@
 
 use core::arch::{asm, global_asm};
 use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Exceptions have the first 32 vectors; these are the interrupts'.
 pub mod vector {
@@ -75,17 +76,30 @@ exception_stubs:
     call {exception}
     ud2
 
-    .globl interrupt_stub
+    .globl interrupt_stub, power_stub
+power_stub:
+    mov byte ptr [{power_event}], 1
 interrupt_stub:
     and dword ptr [rsp + 16], ~0x200
     iretq
     "#,
     exception = sym exception,
+    power_event = sym POWER_EVENT,
 );
+
+/// Whether an interrupt about the power button has come. The only interrupt
+/// that leaves a trace, so that the events' registers need not be asked each time.
+static POWER_EVENT: AtomicBool = AtomicBool::new(false);
+
+/// Whether there was an interrupt about the power button since the last time.
+pub fn take_power_event() -> bool {
+    POWER_EVENT.swap(false, Ordering::Relaxed)
+}
 
 unsafe extern "C" {
     static exception_stubs: u8;
     static interrupt_stub: u8;
+    static power_stub: u8;
     static ist_top: u8;
 }
 
@@ -148,6 +162,7 @@ struct Pointer {
 pub fn init() {
     let stubs = (&raw const exception_stubs).addr();
     let wake = (&raw const interrupt_stub).addr();
+    let power = (&raw const power_stub).addr();
     let task_state = TASK_STATE.0.get();
     let task_address = task_state.addr() as u64;
     let limit = size_of::<TaskState>() as u64 - 1;
@@ -164,11 +179,13 @@ pub fn init() {
         (*gdt)[4] = task_address >> 32;
         let idt = IDT.0.get();
         for (index, gate) in (*idt).iter_mut().enumerate() {
-            *gate = if index < EXCEPTIONS {
-                self::gate(stubs + index * STUB_BYTES)
+            *gate = self::gate(if index < EXCEPTIONS {
+                stubs + index * STUB_BYTES
+            } else if index == usize::from(vector::POWER) {
+                power
             } else {
-                self::gate(wake)
-            };
+                wake
+            });
         }
         let gdt = Pointer {
             limit: (size_of::<[u64; 5]>() - 1) as u16,
