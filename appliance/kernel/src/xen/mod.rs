@@ -16,6 +16,8 @@
 
 pub mod abi;
 mod console;
+#[cfg(test)]
+mod fake;
 mod grant;
 mod info;
 #[cfg(all(feature = "machine", feature = "xen"))]

@@ -355,3 +355,6 @@ fn length_of(header: &[u8; HEADER_BYTES]) -> usize {
         .last_chunk()
         .map_or(0, |length| u32::from_le_bytes(*length) as usize)
 }
+
+#[cfg(test)]
+mod tests;
