@@ -1,9 +1,11 @@
 //! What is read of ACPI's tables: how to power off, where the power button and
 //! a timer are, which interrupt controllers there are.
 //!
-//! Tables are found from the root pointer and checked by their sums. Of the
-//! byte code in the DSDT one name is looked for, `_S5_`, since its value is what
-//! some machines want to hear. Section numbers are those of ACPI 6.5.
+//! Tables are found from the root pointer and checked by their sums. The byte
+//! code in the DSDT is not run; two things are looked for in it, as they are
+//! written there by every monitor: the value of the name `_S5_`, which some
+//! machines want to hear, and devices with the ID `LNRO0005`, which is virtio by
+//! memory-mapped registers. Section numbers are those of ACPI 6.5.
 
 use core::ops::ControlFlow;
 
@@ -70,6 +72,17 @@ pub struct IoApic {
     pub address: u64,
     /// The global number of input 0.
     pub first: u32,
+}
+
+/// A device whose registers are in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MmioDevice {
+    /// Where they are.
+    pub address: u64,
+    /// How many bytes of them.
+    pub bytes: u64,
+    /// Its interrupt, as I/O APICs count them.
+    pub interrupt: u32,
 }
 
 /// The tables of one machine.
@@ -152,6 +165,24 @@ impl<'m, M: Memory<'m>> Tables<'m, M> {
         Some(fixed)
     }
 
+    /// Calls `each` with every virtio device in memory, as the DSDT has them.
+    pub fn virtio_devices(&self, mut each: impl FnMut(MmioDevice)) {
+        const ID: &[u8] = b"LNRO0005\0";
+        let dsdt = self
+            .table(b"FACP")
+            .and_then(|fadt| table(&self.memory, u32_at(fadt, 40)?.into()));
+        let mut rest = dsdt.unwrap_or_default();
+        while let Some(at) = rest.windows(ID.len()).position(|window| window == ID) {
+            rest = rest.get(at + ID.len()..).unwrap_or_default();
+            // Up to the next one.
+            let end = rest.windows(ID.len()).position(|window| window == ID);
+            let device = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            if let Some(device) = resources(device) {
+                each(device);
+            }
+        }
+    }
+
     /// Calls `each` with every I/O APIC (MADT, §5.2.12.3).
     pub fn io_apics(&self, mut each: impl FnMut(IoApic)) {
         const IO_APIC: u8 = 1;
@@ -220,6 +251,27 @@ fn register(table: &[u8], offset: usize) -> Option<Register> {
         1 => u16::try_from(address).ok().map(Register::Port),
         _ => None,
     }
+}
+
+/// The memory and the interrupt in a device's resources: fixed memory of 32
+/// bits (§6.4.3.4), then an extended interrupt (§6.4.3.6).
+fn resources(device: &[u8]) -> Option<MmioDevice> {
+    const MEMORY: &[u8] = &[0x86, 9, 0];
+    const MEMORY_BYTES: usize = 12;
+    const INTERRUPT: u8 = 0x89;
+    let at = device
+        .windows(MEMORY.len())
+        .position(|window| window == MEMORY)?;
+    let memory = device.get(at..)?;
+    let interrupt = memory.get(MEMORY_BYTES..)?;
+    if *interrupt.first()? != INTERRUPT {
+        return None;
+    }
+    Some(MmioDevice {
+        address: u32_at(memory, 4)?.into(),
+        bytes: u32_at(memory, 8)?.into(),
+        interrupt: u32_at(interrupt, 5)?,
+    })
 }
 
 /// The first number in the package `_S5_` of a DSDT (§7.4.2.6, §20.2).

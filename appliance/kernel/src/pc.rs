@@ -1,7 +1,7 @@
 //! The machine that QEMU, Firecracker and Cloud Hypervisor make: a PC with
 //! virtio devices, found by the command line (MMIO) or on PCI.
 
-use crate::acpi::{Events, Fixed, IoApic, Tables};
+use crate::acpi::{Events, Fixed, IoApic, MmioDevice, Tables};
 use crate::drivers::pci::{PortConfiguration, Ports};
 use crate::drivers::registers::Mmio;
 use crate::drivers::virtio::AnyTransport;
@@ -33,6 +33,10 @@ const ENTROPY_PATIENCE: u64 = 5_000_000_000;
 /// I/O APICs that are remembered. QEMU's machines have two at most.
 const IO_APICS: usize = 4;
 
+/// Virtio devices that are remembered of ACPI's tables: QEMU's microvm names 24,
+/// most of which are empty.
+const VIRTIO_DEVICES: usize = 32;
+
 /// Where an I/O APIC is when nobody says.
 const USUAL_IO_APIC: IoApic = IoApic {
     address: 0xfec0_0000,
@@ -47,6 +51,7 @@ pub type Card = VirtioNet<AnyTransport<Mmio>>;
 pub struct Firmware {
     fixed: Fixed,
     io_apics: [Option<IoApic>; IO_APICS],
+    virtio: [Option<MmioDevice>; VIRTIO_DEVICES],
 }
 
 impl Firmware {
@@ -57,6 +62,7 @@ impl Firmware {
         let fixed = tables.as_ref().and_then(Tables::fixed).unwrap_or_default();
         power::set(fixed.power_off);
         let mut io_apics = [None; IO_APICS];
+        let mut virtio = [None; VIRTIO_DEVICES];
         if let Some(tables) = tables {
             let mut free = io_apics.iter_mut();
             tables.io_apics(|apic| {
@@ -64,11 +70,21 @@ impl Firmware {
                     *free = Some(apic);
                 }
             });
+            let mut free = virtio.iter_mut();
+            tables.virtio_devices(|device| {
+                if let Some(free) = free.next() {
+                    *free = Some(device);
+                }
+            });
         }
         if io_apics.iter().all(Option::is_none) {
             io_apics = [Some(USUAL_IO_APIC), None, None, None];
         }
-        Self { fixed, io_apics }
+        Self {
+            fixed,
+            io_apics,
+            virtio,
+        }
     }
 }
 
@@ -194,14 +210,17 @@ impl Machine {
         command_line: &str,
         device: u16,
     ) -> Option<Result<AnyTransport<Mmio>, StartError>> {
-        for word in command_line.split_ascii_whitespace() {
-            let place = word
-                .split_once('=')
-                .filter(|(key, _)| *key == virtio_mmio::WORD)
-                .and_then(|(_, value)| virtio_mmio::parse(value));
-            let Some(place) = place else {
-                continue;
-            };
+        let named = command_line.split_ascii_whitespace().filter_map(|word| {
+            let (key, value) = word.split_once('=')?;
+            let place = virtio_mmio::parse(value).filter(|_| key == virtio_mmio::WORD)?;
+            Some(MmioDevice {
+                address: place.address,
+                bytes: place.bytes,
+                interrupt: place.interrupt,
+            })
+        });
+        let listed = self.firmware.virtio.iter().flatten().copied();
+        for place in named.chain(listed) {
             let Some(registers) = Devices.map(place.address, place.bytes as usize) else {
                 continue;
             };

@@ -6,11 +6,35 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(not(feature = "http"))]
+compile_error!("a server without a protocol serves nothing: choose the feature `http`");
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod clock;
 mod console;
+#[cfg(feature = "dhcp")]
+mod dhcp;
+mod frame;
+#[cfg(feature = "http")]
+mod http;
+pub mod limits;
+mod link;
+mod log;
+mod neighbor;
 pub mod nic;
+mod plan;
+mod queue;
 mod server;
+mod service;
 mod setup;
+mod tcp;
+mod turn;
+mod wire;
 
 pub use console::{Console, LINE_BYTES, Line};
-pub use server::{Now, Poll, STOP_MICROS, Server};
+pub use limits::STOP_MICROS;
+pub use server::{Now, Poll, Server};
 pub use setup::{SEED_BYTES, Setup, SetupError};

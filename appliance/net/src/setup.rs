@@ -1,8 +1,17 @@
 //! What a server is made of, and what can be wrong with it.
 
+use crate::link::Link;
 use crate::nic::Capabilities;
-use applgen_bundle::{Bundle, boot::Words};
+use crate::plan::Plan;
+use crate::service::{At, Services};
+#[cfg(feature = "http")]
+use crate::{http::Http, limits::HTTP_PORT};
+use applgen_bundle::Bundle;
+use applgen_bundle::boot::{Ip4, Listen, Words};
 use core::fmt;
+use core::hash::Hasher;
+use siphasher::sip::SipHasher13;
+use smoltcp::wire::{IpAddress, Ipv4Cidr};
 
 /// Bytes of randomness that a server wants from its platform.
 pub const SEED_BYTES: usize = 32;
@@ -26,6 +35,171 @@ pub struct Setup<'b> {
     pub memory_bytes: usize,
 }
 
+/// The parts of a server, checked.
+pub(crate) struct Parts<'b> {
+    pub link: Link,
+    pub services: Services<'b>,
+    pub plan: Plan,
+    /// Whether the IPv4 address is to be asked for.
+    #[cfg(feature = "dhcp")]
+    pub dhcp: bool,
+    /// Keys, independent of each other.
+    pub keys: [u64; 5],
+}
+
+impl<'b> Setup<'b> {
+    /// Checks everything and takes it apart.
+    pub(crate) fn parts(&self) -> Result<Parts<'b>, SetupError> {
+        let capabilities = &self.capabilities;
+        if capabilities.mtu < MTU_MIN {
+            return Err(SetupError::Mtu(capabilities.mtu));
+        }
+        let mut link = Link::new(capabilities);
+        if !link.mac.is_unicast() || link.mac.0 == [0; 6] {
+            return Err(SetupError::Mac);
+        }
+        let dhcp = self.addresses(&mut link)?;
+        Ok(Parts {
+            services: self.services(&link, dhcp)?,
+            plan: Plan::new(self.memory_bytes)?,
+            link,
+            #[cfg(feature = "dhcp")]
+            dhcp,
+            keys: self.keys(),
+        })
+    }
+
+    /// Gives the link its addresses; whether the IPv4 address is to come from
+    /// DHCP.
+    fn addresses(&self, link: &mut Link) -> Result<bool, SetupError> {
+        let words = &self.words;
+        #[cfg(feature = "ipv6")]
+        if let Some(ip6) = words.ip6 {
+            let own = ip6.address;
+            if own.is_unspecified() || own.is_multicast() || own.is_loopback() {
+                return Err(SetupError::Address("ip6="));
+            }
+            let cidr = smoltcp::wire::Ipv6Cidr::new(own, ip6.prefix);
+            let gateway = words.gw6;
+            if gateway.is_some_and(|gw| !(cidr.contains_addr(&gw) || gw.is_unicast_link_local())) {
+                return Err(SetupError::Gateway("gw6="));
+            }
+            link.ipv6 = Some(cidr);
+        }
+        #[cfg(feature = "ipv6")]
+        let has_ipv6 = link.ipv6.is_some();
+        #[cfg(not(feature = "ipv6"))]
+        let has_ipv6 = false;
+        match words.ip {
+            Some(Ip4::Static { address, prefix }) => {
+                let cidr = Ipv4Cidr::new(address, prefix);
+                if !is_host(cidr) {
+                    return Err(SetupError::Address("ip="));
+                }
+                // A gateway on a network of one's own is reached as the last
+                // frame of each client was: by whoever sent it.
+                if prefix < 32 && words.gw.is_some_and(|gw| !cidr.contains_addr(&gw)) {
+                    return Err(SetupError::Gateway("gw="));
+                }
+                link.ipv4 = Some(cidr);
+                Ok(false)
+            }
+            Some(Ip4::Dhcp) if !cfg!(feature = "dhcp") => Err(SetupError::NoDhcp),
+            Some(Ip4::Dhcp) => Ok(true),
+            None if has_ipv6 => Ok(false),
+            None if cfg!(feature = "dhcp") => Ok(true),
+            None => Err(SetupError::NoAddress),
+        }
+    }
+
+    fn services(&self, link: &Link, dhcp: bool) -> Result<Services<'b>, SetupError> {
+        #[cfg(feature = "http")]
+        let http = match self.bundle.section(applgen_bundle::TAG_HTTP) {
+            Some(section) => Some(Http {
+                site: applgen_bundle::http::Site::parse(section).map_err(SetupError::Section)?,
+                at: at(self.words.http, HTTP_PORT, "http=", link, dhcp)?,
+                log: self.words.log == Some(applgen_bundle::boot::Log::Common),
+            }),
+            None => None,
+        };
+        let _ = (link, dhcp);
+        let services = Services {
+            #[cfg(feature = "http")]
+            http,
+            #[cfg(not(feature = "http"))]
+            nothing: core::marker::PhantomData,
+        };
+        match services.is_empty() {
+            true => Err(SetupError::NothingToServe),
+            false => Ok(services),
+        }
+    }
+
+    fn keys(&self) -> [u64; 5] {
+        let mut words = [0; SEED_BYTES / 8];
+        for (word, bytes) in words.iter_mut().zip(self.seed.chunks_exact(8)) {
+            *word = bytes
+                .first_chunk()
+                .map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        }
+        let [k0, k1, m0, m1] = words;
+        let mut number = 0;
+        [(); 5].map(|()| {
+            number += 1;
+            let mut hasher = SipHasher13::new_with_keys(k0, k1);
+            hasher.write_u64(m0);
+            hasher.write_u64(m1);
+            hasher.write_u64(number);
+            hasher.finish()
+        })
+    }
+}
+
+/// Where a service listens, by its word.
+#[cfg(feature = "http")]
+fn at(
+    word: Option<Listen>,
+    default_port: u16,
+    name: &'static str,
+    link: &Link,
+    dhcp: bool,
+) -> Result<At, SetupError> {
+    let address = word.and_then(|word| word.address);
+    let port = word.map_or(default_port, |word| word.port);
+    if port == 0 {
+        return Err(SetupError::Port(name));
+    }
+    // `0.0.0.0` and `[::]` are all addresses, as elsewhere.
+    let address = address.filter(|address| !address.is_unspecified());
+    let address = match address {
+        #[cfg(not(feature = "ipv6"))]
+        Some(core::net::IpAddr::V6(_)) => return Err(SetupError::NotOwn(name)),
+        #[cfg(feature = "ipv6")]
+        Some(core::net::IpAddr::V6(address)) => Some(IpAddress::Ipv6(address)),
+        Some(core::net::IpAddr::V4(address)) => Some(IpAddress::Ipv4(address)),
+        None => None,
+    };
+    // An address that a lease is to bring may turn out to be the own one.
+    let may_come = dhcp && matches!(address, Some(IpAddress::Ipv4(_)));
+    if address.is_some_and(|address| !link.has(address)) && !may_come {
+        return Err(SetupError::NotOwn(name));
+    }
+    Ok(At { address, port })
+}
+
+/// The least MTU of IPv6 (RFC 8200 §5), asked of every interface, in bytes.
+const MTU_MIN: u16 = 1280;
+
+/// Whether a host can have this address.
+pub(crate) fn is_host(cidr: Ipv4Cidr) -> bool {
+    let address = cidr.address();
+    !(address.is_unspecified()
+        || address.is_broadcast()
+        || address.is_multicast()
+        || address.is_loopback())
+        && cidr.broadcast() != Some(address)
+}
+
 /// Why there is no server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -33,7 +207,7 @@ pub enum SetupError {
     /// The bundle has nothing that this kernel can serve.
     NothingToServe,
     /// A section of the bundle is damaged or of another version.
-    Section(applgen_bundle::ParseError),
+    Section(applgen_bundle::http::SiteError),
     /// No word says what the own address is, and there is no DHCP here.
     NoAddress,
     /// `ip=dhcp`, and this kernel has no DHCP.

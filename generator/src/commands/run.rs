@@ -27,7 +27,7 @@ pub fn run(arguments: &Run) -> Result<(), Failure> {
     let image = if is_executable_image(&arguments.site) {
         arguments.site.clone()
     } else {
-        let target = Target::Unix;
+        let target = arguments.target.named().unwrap_or_default();
         let path = place_for(&arguments.site, target)?;
         let progress = Progress::on_terminal();
         let outputs = pipeline::default_outputs();

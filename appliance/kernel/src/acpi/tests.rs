@@ -117,6 +117,31 @@ fn interrupt_controllers() {
 }
 
 #[test]
+fn virtio_devices_in_byte_code() {
+    // Of QEMU's microvm: Device (VR23) { Name (_HID, "LNRO0005") … }
+    let code = b"\x5b\x82\x40\x04VR23\x08_HID\x0dLNRO0005\0\x08_UID\x0a\x17\x08_CCA\x01\
+        \x08_CRS\x11\x1a\x0a\x17\x86\x09\0\x01\0\x2e\xb0\xfe\0\x02\0\0\
+        \x89\x06\0\x09\x01\x2f\0\0\0\x79\0";
+    let mut both = code.to_vec();
+    both.extend(b"\x08_HID\x0dLNRO0005\0\x86\x09\0");
+    both.extend(code.map(|byte| if byte == 0x2e { 0x2c } else { byte }));
+    let mut memory = Fake(vec![]);
+    let dsdt = memory.table(b"DSDT", &both);
+    let facp = memory.table(b"FACP", &fadt(&[(40, &(dsdt as u32).to_le_bytes())]));
+    let root = memory.root(&[facp]);
+    let mut found = vec![];
+    Tables::find(&memory, root)
+        .unwrap()
+        .virtio_devices(|device| found.push(device));
+    let device = |address| MmioDevice {
+        address,
+        bytes: 512,
+        interrupt: 47,
+    };
+    assert_eq!(found, [device(0xfeb0_2e00), device(0xfeb0_2c00)]);
+}
+
+#[test]
 fn damage_is_found_and_nothing_panics() {
     let mut memory = Fake(vec![]);
     let dsdt = memory.table(b"DSDT", b"\x08_S5_\x12\xff");
@@ -130,6 +155,7 @@ fn damage_is_found_and_nothing_panics() {
             if let Some(tables) = Tables::find(&damaged, root) {
                 let _ = tables.fixed();
                 tables.io_apics(|_| {});
+                tables.virtio_devices(|_| {});
             }
         }
         let short = Fake(memory.0[..index].to_vec());

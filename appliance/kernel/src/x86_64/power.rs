@@ -53,14 +53,15 @@ pub struct Physical;
 
 impl Memory<'static> for Physical {
     fn read(&self, address: u64, bytes: usize) -> Option<&'static [u8]> {
-        // Page 0 is not mapped, and neither is anything from 4 GiB on.
+        // Nothing is mapped from 4 GiB on. Loaders use page 0, too.
         let end = address.checked_add(bytes as u64)?;
-        if address < 4096 || end > 1 << 32 {
+        if address == 0 || end > 1 << 32 {
             return None;
         }
         let start = ptr::with_exposed_provenance::<u8>(address as usize);
-        // SAFETY: mapped, and firmware's tables are not written while they are
-        // read: the heap, which would be, is made after.
+        // SAFETY: mapped (page 0 only until the protection is in force, which
+        // is made after), and what firmware and loaders left is not written
+        // while it is read: the heap, which would be, is made after, too.
         Some(unsafe { core::slice::from_raw_parts(start, bytes) })
     }
 }
