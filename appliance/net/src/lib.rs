@@ -32,6 +32,8 @@ mod service;
 mod setup;
 mod tcp;
 mod turn;
+#[cfg(feature = "udp")]
+mod udp;
 mod wire;
 
 pub use console::{Console, LINE_BYTES, Line};

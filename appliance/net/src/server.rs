@@ -13,6 +13,8 @@ use crate::service::Services;
 use crate::setup::{Setup, SetupError};
 use crate::tcp::{Arrival, Tcp};
 use crate::turn::{Turn, Written, send};
+#[cfg(feature = "udp")]
+use crate::udp::Question;
 use crate::wire::Out;
 
 /// The time, as the platform knows it.
@@ -150,6 +152,22 @@ impl<'b> Server<'b> {
             let bytes = nic.frame(&received);
             let bytes = bytes.get(..length).unwrap_or_default();
             let written = self.frame(bytes, checked);
+            #[cfg(feature = "udp")]
+            if let Written::Question(question) = written {
+                let buffer = nic.frame(&received);
+                let (services, clock) = (&self.services, &self.clock);
+                let answer = question.answer(buffer, &self.link, |payload, length| {
+                    services.datagram(question.flow(), clock, payload, length)
+                });
+                match answer {
+                    // What finds no room is lost.
+                    Some((length, checksum)) => {
+                        let _ = nic.answer(received, length as u16, checksum);
+                    }
+                    None => nic.recycle(received),
+                }
+                continue;
+            }
             nic.recycle(received);
             send(nic, &self.link, &mut self.out, written);
         }
@@ -193,6 +211,14 @@ impl<'b> Server<'b> {
                     && Dhcp::wants(datagram, checked)
                 {
                     dhcp.ingest(bytes, arrival.out, now);
+                    return Written::Frame;
+                }
+                #[cfg(feature = "udp")]
+                if frame.is_unicast
+                    && self.link.has(datagram.flow.local)
+                    && let Some(question) = Question::new(bytes, frame.sender, datagram, checked)
+                {
+                    return Written::Question(question);
                 }
                 let _ = datagram;
                 Written::Frame

@@ -135,6 +135,21 @@ impl<'b> Services<'b> {
         }
     }
 
+    /// Answers a datagram in place: `buffer` begins with a question of `length`
+    /// bytes, and the answer takes its place. `None`: there is none, or nobody
+    /// listens there.
+    #[cfg(feature = "udp")]
+    pub fn datagram(
+        &self,
+        flow: &Flow,
+        clock: &Clock,
+        buffer: &mut [u8],
+        length: usize,
+    ) -> Option<usize> {
+        let _ = (flow, clock, buffer, length);
+        None
+    }
+
     /// What a client is told that did not finish its request in time.
     pub fn timed_out(
         &self,

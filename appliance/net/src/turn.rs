@@ -18,6 +18,9 @@ pub enum Written {
     Packet(EthernetAddress),
     /// A TCP segment of this flow.
     Segment(EthernetAddress, Flow),
+    /// Nothing yet: a question that is answered in its own buffer.
+    #[cfg(feature = "udp")]
+    Question(crate::udp::Question),
 }
 
 /// Sends what was written, if something was; whether something was.
@@ -27,6 +30,8 @@ pub fn send<'b>(nic: &mut dyn Nic<'b>, link: &Link, out: &mut Out, written: Writ
     };
     let checksum = match written {
         Written::Frame => Checksum::Done,
+        #[cfg(feature = "udp")]
+        Written::Question(_) => Checksum::Done,
         Written::Packet(to) => {
             address(frame, to, link.mac);
             Checksum::Done

@@ -154,7 +154,7 @@ pub fn leave_checksum(frame: &mut [u8], source: IpAddress, destination: IpAddres
 
 /// The sum of a pseudo-header, folded and not complemented (RFC 9293 §3.1,
 /// RFC 8200 §8.1).
-fn pseudo_header(
+pub fn pseudo_header(
     source: IpAddress,
     destination: IpAddress,
     protocol: IpProtocol,
