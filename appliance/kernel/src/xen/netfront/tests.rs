@@ -233,7 +233,7 @@ fn checksums_are_the_backends_where_it_can() {
     world.settle().unwrap();
     let (mut tx, _) = world.backends();
     for length in [80, 81] {
-        let mut frame: Vec<u8> = (0..length).map(|byte| byte as u8 * 7).collect();
+        let mut frame: Vec<u8> = (0..length).map(|byte| (byte as u8).wrapping_mul(7)).collect();
         world.nic.transmit(&frame[..40], &[], Checksum::Done).unwrap();
         let rest: &'static [u8] = frame.split_off(50).leak();
         world.nic.transmit(&frame, &[rest], complete).unwrap();
