@@ -61,12 +61,20 @@ pub struct TargetFlags {
     /// A kernel of its own for virtual machines: QEMU, Firecracker, Cloud Hypervisor
     #[arg(long)]
     kvm: bool,
+    /// A kernel of its own for guests of Xen, with a configuration for `xl create`
+    #[arg(long)]
+    xen: bool,
 }
 
 impl TargetFlags {
     /// The target that was named.
     pub fn named(self) -> Option<Target> {
-        [(self.unix, Target::Unix), (self.kvm, Target::Kvm)]
+        let flags = [
+            (self.unix, Target::Unix),
+            (self.kvm, Target::Kvm),
+            (self.xen, Target::Xen),
+        ];
+        flags
             .into_iter()
             .find_map(|(given, target)| given.then_some(target))
     }

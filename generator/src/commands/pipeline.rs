@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     assets::{self, Cache, Totals},
     failure::Failure,
-    image::{Feature, Features, Target, environment::Environment},
+    image::{Feature, Features, Target, descriptor, environment::Environment},
     progress::Progress,
     render::{self, DeckSummary},
     report::{self, Diagnostic, Diagnostics, Level},
@@ -178,6 +178,7 @@ pub fn outputs(image: &Path) -> Vec<PathBuf> {
     let mut manifest = image.as_os_str().to_owned();
     manifest.push(".json");
     outputs.push(PathBuf::from(manifest));
+    outputs.push(descriptor::path_for(image));
     // A folder that images are collected in holds those of other targets too.
     // One of the site's own content folders stays input all the same.
     if let Some(parent) = image.parent().filter(|p| !p.as_os_str().is_empty()) {

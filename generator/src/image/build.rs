@@ -4,6 +4,7 @@ use crate::{
     image::{
         Features, KernelError, Manifest, Progress, Revision, Target,
         attach::{AttachError, attach},
+        descriptor::{self, DescriptorError},
         kernel::kernel,
         manifest::{Parts, path_for},
         write::{self, WriteError},
@@ -39,6 +40,9 @@ pub enum ImageError {
     /// Kernel and bundle do not go together.
     #[error(transparent)]
     Attach(#[from] AttachError),
+    /// What its host needs beside it cannot be written so that it works.
+    #[error(transparent)]
+    Descriptor(#[from] DescriptorError),
     /// A file was not written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -50,6 +54,9 @@ impl ImageError {
         match self {
             Self::Kernel(error) => error.diagnostic(),
             Self::Write(error) => error.diagnostic(),
+            Self::Descriptor(error) => {
+                Diagnostic::error(error.to_string()).hint("name the image with `-o FILE`")
+            }
             Self::Attach(error @ AttachError::TooLarge { .. }) => {
                 Diagnostic::error(error.to_string())
                     .hint("leave large files out of the site, or split it")
@@ -64,11 +71,13 @@ impl ImageError {
     }
 }
 
-/// Makes an image and its manifest: both are whole on the disk before either
-/// has its name, and the image is named last.
+/// Makes an image, its manifest and what its host needs beside it: all are whole
+/// on the disk before any has its name, and the image is named last.
 pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, ImageError> {
     let kernel = kernel(order.target, order.features, progress)?;
     let attached = attach(&kernel.elf, order.bundle.len())?;
+    let image_bytes = attached.prefix().len() as u64 + order.bundle.len();
+    let descriptor = descriptor::of(order.target, order.path, image_bytes)?;
     progress.step("writing the image");
     let image = write::image(order.path, &attached, order.bundle)?;
     let manifest = Manifest::new(Parts {
@@ -80,8 +89,13 @@ pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, Ima
         source: order.source.clone(),
         written: image.written(),
     });
-    let beside = write::file(&path_for(order.path), manifest.to_json().as_bytes())?;
-    beside.commit()?;
+    let mut beside = vec![write::file(&path_for(order.path), manifest.to_json().as_bytes())?];
+    if let Some((path, text)) = descriptor {
+        beside.push(write::file(&path, text.as_bytes())?);
+    }
+    for file in beside {
+        file.commit()?;
+    }
     image.commit()?;
     Ok(manifest)
 }

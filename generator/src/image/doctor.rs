@@ -98,7 +98,7 @@ fn examine(environment: &Environment) -> Vec<Check> {
         program(
             environment,
             "xl",
-            "starts `--xen` images, which this version does not make yet",
+            "starts `--xen` images on a Xen host",
             "xen-utils",
             false,
         ),
@@ -197,6 +197,7 @@ fn caches(environment: &Environment) -> Vec<Check> {
         let name = match target {
             Target::Unix => "kernel unix",
             Target::Kvm => "kernel kvm",
+            Target::Xen => "kernel xen",
         };
         const PURPOSE: &str = "what images of this target start with";
         checks.push(match kernels.next() {

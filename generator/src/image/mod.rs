@@ -8,6 +8,7 @@
 pub mod attach;
 pub mod build;
 pub mod compile;
+pub mod descriptor;
 pub mod digest;
 pub mod doctor;
 pub mod environment;

@@ -16,6 +16,8 @@ pub enum Target {
     /// A virtual machine with virtio devices, without an operating system:
     /// QEMU, Firecracker, Cloud Hypervisor.
     Kvm,
+    /// A guest of Xen with its paravirtual devices, without an operating system.
+    Xen,
 }
 
 /// What the code of every kernel is compiled with, beside the path remappings
@@ -30,7 +32,7 @@ const FLAGS: &[&str] = &[
 
 impl Target {
     /// Every target, in the order that help lists them.
-    pub const ALL: &[Self] = &[Self::Unix, Self::Kvm];
+    pub const ALL: &[Self] = &[Self::Unix, Self::Kvm, Self::Xen];
 
     /// The word that names it: the flag, the suffix of the image's file name,
     /// the value in manifests.
@@ -38,6 +40,7 @@ impl Target {
         match self {
             Self::Unix => "unix",
             Self::Kvm => "kvm",
+            Self::Xen => "xen",
         }
     }
 
@@ -50,7 +53,7 @@ impl Target {
     pub fn package(self) -> &'static str {
         match self {
             Self::Unix => "applgen-unix",
-            Self::Kvm => "applgen-kernel",
+            Self::Kvm | Self::Xen => "applgen-kernel",
         }
     }
 
@@ -58,7 +61,7 @@ impl Target {
     pub fn profile(self) -> &'static str {
         match self {
             Self::Unix => "appliance",
-            Self::Kvm => "machine",
+            Self::Kvm | Self::Xen => "machine",
         }
     }
 
@@ -68,7 +71,7 @@ impl Target {
         match self {
             Self::Unix => flags.push("-Ctarget-feature=+crt-static"),
             // How machines' kernels are linked is their own build script's.
-            Self::Kvm => {}
+            Self::Kvm | Self::Xen => {}
         }
         flags
     }
@@ -77,7 +80,7 @@ impl Target {
     pub fn boot_keys(self) -> Keys {
         match self {
             Self::Unix => Keys::PROCESS,
-            Self::Kvm => Keys::GUEST,
+            Self::Kvm | Self::Xen => Keys::GUEST,
         }
     }
 
@@ -85,7 +88,7 @@ impl Target {
     pub fn is_guest(self) -> bool {
         match self {
             Self::Unix => false,
-            Self::Kvm => true,
+            Self::Kvm | Self::Xen => true,
         }
     }
 
@@ -94,6 +97,7 @@ impl Target {
         match self {
             Self::Unix => &[],
             Self::Kvm => &["machine", "virtio"],
+            Self::Xen => &["machine", "xen"],
         }
     }
 }
@@ -126,7 +130,7 @@ impl Feature {
         match (target, self) {
             // A process has all of it: its host's network, and files to serve.
             (Target::Unix, _) => None,
-            (Target::Kvm, feature) => Some(feature.name()),
+            (Target::Kvm | Target::Xen, feature) => Some(feature.name()),
         }
     }
 }
