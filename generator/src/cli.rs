@@ -58,6 +58,9 @@ pub struct TargetFlags {
     /// An ordinary static executable for Linux, on host sockets (the default target)
     #[arg(long)]
     unix: bool,
+    /// A sandboxed static executable for Linux on a tap device, with addresses of its own
+    #[arg(long)]
+    tap: bool,
     /// A kernel of its own for virtual machines: QEMU, Firecracker, Cloud Hypervisor
     #[arg(long)]
     kvm: bool,
@@ -69,14 +72,14 @@ pub struct TargetFlags {
 impl TargetFlags {
     /// The target that was named.
     pub fn named(self) -> Option<Target> {
-        let flags = [
+        [
             (self.unix, Target::Unix),
+            (self.tap, Target::Tap),
             (self.kvm, Target::Kvm),
             (self.xen, Target::Xen),
-        ];
-        flags
-            .into_iter()
-            .find_map(|(given, target)| given.then_some(target))
+        ]
+        .into_iter()
+        .find_map(|(given, target)| given.then_some(target))
     }
 }
 

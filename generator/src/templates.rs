@@ -13,14 +13,3 @@ pub fn directory(path: &str) -> &'static Dir<'static> {
         .get_dir(path)
         .unwrap_or_else(|| panic!("`templates/{path}` is not in the tree"))
 }
-
-/// A text file below `templates/`.
-///
-/// # Panics
-/// As [`directory`].
-pub fn text(path: &str) -> &'static str {
-    TEMPLATES
-        .get_file(path)
-        .and_then(|file| file.contents_utf8())
-        .unwrap_or_else(|| panic!("`templates/{path}` is not in the tree, or no text"))
-}

@@ -45,6 +45,8 @@ mod serve;
 #[cfg(feature = "machine")]
 mod start;
 pub mod start_info;
+#[cfg(feature = "machine")]
+mod trial;
 pub mod x86_64;
 #[cfg(any(feature = "xen", test))]
 pub mod xen;

@@ -28,6 +28,7 @@
 #![deny(unsafe_code)]
 
 pub mod app;
+pub mod attached;
 mod clock;
 mod converse;
 pub mod limits;
@@ -37,6 +38,8 @@ mod output;
 mod peers;
 mod server;
 mod stop;
+#[cfg(feature = "tap")]
+pub mod tap;
 mod worker;
 
 pub use limits::Limits;

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     assets::{self, Cache, Totals},
     failure::Failure,
-    image::{Feature, Features, Target, descriptor, environment::Environment},
+    image::{Feature, Features, Target, descriptors, environment::Environment, manifest},
     progress::Progress,
     render::{self, DeckSummary},
     report::{self, Diagnostic, Diagnostics, Level},
@@ -175,10 +175,8 @@ pub fn image_path(output: Option<&Path>, named: &Path, target: Target) -> PathBu
 pub fn outputs(image: &Path) -> Vec<PathBuf> {
     let mut outputs = default_outputs();
     outputs.push(image.to_path_buf());
-    let mut manifest = image.as_os_str().to_owned();
-    manifest.push(".json");
-    outputs.push(PathBuf::from(manifest));
-    outputs.push(descriptor::path_for(image));
+    outputs.push(manifest::path_for(image));
+    outputs.extend(descriptors::paths(image));
     // A folder that images are collected in holds those of other targets too.
     // One of the site's own content folders stays input all the same.
     if let Some(parent) = image.parent().filter(|p| !p.as_os_str().is_empty()) {

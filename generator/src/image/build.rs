@@ -4,7 +4,7 @@ use crate::{
     image::{
         Features, KernelError, Manifest, Progress, Revision, Target,
         attach::{AttachError, attach},
-        descriptor::{self, DescriptorError},
+        descriptors::{self, DescriptorError},
         kernel::kernel,
         manifest::{Parts, path_for},
         write::{self, WriteError},
@@ -71,13 +71,11 @@ impl ImageError {
     }
 }
 
-/// Makes an image, its manifest and what its host needs beside it: all are whole
-/// on the disk before any has its name, and the image is named last.
+/// Makes an image, its manifest and its descriptors: all are whole on the disk
+/// before any has its name, and the image is named last.
 pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, ImageError> {
     let kernel = kernel(order.target, order.features, progress)?;
     let attached = attach(&kernel.elf, order.bundle.len())?;
-    let image_bytes = attached.prefix().len() as u64 + order.bundle.len();
-    let descriptor = descriptor::of(order.target, order.path, image_bytes)?;
     progress.step("writing the image");
     let image = write::image(order.path, &attached, order.bundle)?;
     let manifest = Manifest::new(Parts {
@@ -89,12 +87,19 @@ pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, Ima
         source: order.source.clone(),
         written: image.written(),
     });
-    let mut beside = vec![write::file(&path_for(order.path), manifest.to_json().as_bytes())?];
-    if let Some((path, text)) = descriptor {
-        beside.push(write::file(&path, text.as_bytes())?);
-    }
-    for file in beside {
-        file.commit()?;
+    let beside = write::file(
+        &path_for(order.path),
+        manifest.to_json().as_bytes(),
+        write::FILE_MODE,
+    )?;
+    let descriptors = descriptors::of(order.target, order.path, image.written().bytes)?;
+    let descriptors: Vec<_> = descriptors
+        .iter()
+        .map(|file| write::file(&file.path, file.text.as_bytes(), file.mode))
+        .collect::<Result<_, _>>()?;
+    beside.commit()?;
+    for descriptor in descriptors {
+        descriptor.commit()?;
     }
     image.commit()?;
     Ok(manifest)

@@ -83,7 +83,7 @@ impl Compilation<'_> {
         cargo
             .args(["--locked", "--offline", "--profile", self.target.profile()])
             .args(["--target", TRIPLE, "--package", self.target.package()])
-            .args(["--bin", self.target.package(), "--no-default-features"])
+            .args(["--bin", self.target.binary(), "--no-default-features"])
             .arg(format!("--features={}", self.features.join(",")))
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags(&packages));
         let output = run(cargo, |line| {
@@ -105,7 +105,7 @@ impl Compilation<'_> {
             .join("target")
             .join(TRIPLE)
             .join(self.target.profile());
-        Ok(fs::read(built.join(self.target.package()))?)
+        Ok(fs::read(built.join(self.target.binary()))?)
     }
 
     /// What the kernel is made of; fetched from the registry only when some of

@@ -196,6 +196,7 @@ fn caches(environment: &Environment) -> Vec<Check> {
         let mut kernels = stores.flat_map(|store| store.of_target(*target, &sources));
         let name = match target {
             Target::Unix => "kernel unix",
+            Target::Tap => "kernel tap",
             Target::Kvm => "kernel kvm",
             Target::Xen => "kernel xen",
         };

@@ -13,6 +13,8 @@ pub enum Target {
     /// One static Linux executable on the host's sockets.
     #[default]
     Unix,
+    /// One static Linux executable on a tap device, with a network of its own.
+    Tap,
     /// A virtual machine with virtio devices, without an operating system:
     /// QEMU, Firecracker, Cloud Hypervisor.
     Kvm,
@@ -32,13 +34,14 @@ const FLAGS: &[&str] = &[
 
 impl Target {
     /// Every target, in the order that help lists them.
-    pub const ALL: &[Self] = &[Self::Unix, Self::Kvm, Self::Xen];
+    pub const ALL: &[Self] = &[Self::Unix, Self::Tap, Self::Kvm, Self::Xen];
 
     /// The word that names it: the flag, the suffix of the image's file name,
     /// the value in manifests.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Unix => "unix",
+            Self::Tap => "tap",
             Self::Kvm => "kvm",
             Self::Xen => "xen",
         }
@@ -49,10 +52,19 @@ impl Target {
         Self::ALL.iter().copied().find(|t| t.suffix() == suffix)
     }
 
-    /// The appliance's crate, and the binary in it, that is its kernel.
+    /// The appliance's crate that its kernel is in.
     pub fn package(self) -> &'static str {
         match self {
+            Self::Unix | Self::Tap => "applgen-unix",
+            Self::Kvm | Self::Xen => "applgen-kernel",
+        }
+    }
+
+    /// The binary of that crate that is its kernel.
+    pub fn binary(self) -> &'static str {
+        match self {
             Self::Unix => "applgen-unix",
+            Self::Tap => "applgen-tap",
             Self::Kvm | Self::Xen => "applgen-kernel",
         }
     }
@@ -60,7 +72,7 @@ impl Target {
     /// The profile that its kernels are compiled with.
     pub fn profile(self) -> &'static str {
         match self {
-            Self::Unix => "appliance",
+            Self::Unix | Self::Tap => "appliance",
             Self::Kvm | Self::Xen => "machine",
         }
     }
@@ -69,7 +81,7 @@ impl Target {
     pub fn flags(self) -> Vec<&'static str> {
         let mut flags = FLAGS.to_vec();
         match self {
-            Self::Unix => flags.push("-Ctarget-feature=+crt-static"),
+            Self::Unix | Self::Tap => flags.push("-Ctarget-feature=+crt-static"),
             // How machines' kernels are linked is their own build script's.
             Self::Kvm | Self::Xen => {}
         }
@@ -80,6 +92,7 @@ impl Target {
     pub fn boot_keys(self) -> Keys {
         match self {
             Self::Unix => Keys::PROCESS,
+            Self::Tap => Keys::TAP_PROCESS,
             Self::Kvm | Self::Xen => Keys::GUEST,
         }
     }
@@ -87,7 +100,7 @@ impl Target {
     /// Whether its images are machines' kernels, with a network of their own.
     pub fn is_guest(self) -> bool {
         match self {
-            Self::Unix => false,
+            Self::Unix | Self::Tap => false,
             Self::Kvm | Self::Xen => true,
         }
     }
@@ -96,6 +109,7 @@ impl Target {
     fn own_features(self) -> &'static [&'static str] {
         match self {
             Self::Unix => &[],
+            Self::Tap => &["tap"],
             Self::Kvm => &["machine", "virtio"],
             Self::Xen => &["machine", "xen"],
         }
@@ -129,7 +143,7 @@ impl Feature {
     fn cargo_feature(self, target: Target) -> Option<&'static str> {
         match (target, self) {
             // A process has all of it: its host's network, and files to serve.
-            (Target::Unix, _) => None,
+            (Target::Unix | Target::Tap, _) => None,
             (Target::Kvm | Target::Xen, feature) => Some(feature.name()),
         }
     }

@@ -1,50 +1,26 @@
-//! What a host needs beside an image: for Xen, the configuration that
-//! `xl create` reads.
+//! The configuration of a Xen guest, which `xl create` reads.
 //!
 //! `X.xl` lies beside `X.xen`, names it by its bare file name, and has one
 //! `key = value` a line (`xl.cfg(5)`), so that the two can be moved together
 //! and other programs can read it.
 
-use crate::{image::Target, templates};
-use minijinja::{Environment, UndefinedBehavior, context};
-use std::path::{Path, PathBuf};
-use thiserror::Error;
+use crate::image::descriptors::{DescriptorError, render};
+use minijinja::context;
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
+
+const TEMPLATE: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../templates/guest/guest.xl"
+));
 
 /// The least memory that a guest is given, in MB: what serves a small site.
 const LEAST_MEMORY_MB: u64 = 8;
 
 /// What a guest has beside its image, in MB: page tables, buffers, connections.
 const ROOM_MB: u64 = 6;
-
-/// Why there can be no such file.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum DescriptorError {
-    /// `xl` has no way to write such a name.
-    #[error("`{0}` cannot be named in a configuration of xl")]
-    Name(String),
-    /// The image would have the configuration's own name.
-    #[error("`{}` is the name that the configuration for xl gets", .0.display())]
-    Taken(PathBuf),
-}
-
-/// The file beside an image, with its content; `None` where a target needs none.
-pub fn of(
-    target: Target,
-    image: &Path,
-    image_bytes: u64,
-) -> Result<Option<(PathBuf, String)>, DescriptorError> {
-    match target {
-        Target::Xen => {
-            let path = path_for(image);
-            if path == image {
-                return Err(DescriptorError::Taken(path));
-            }
-            xl(image, &path, image_bytes).map(|text| Some((path, text)))
-        }
-        Target::Unix | Target::Kvm => Ok(None),
-    }
-}
 
 /// Where the configuration of an image lies: `X.xl` beside `X.xen`.
 pub fn path_for(image: &Path) -> PathBuf {
@@ -56,29 +32,26 @@ pub fn memory_mb(image_bytes: u64) -> u64 {
     (image_bytes.div_ceil(1 << 20) + ROOM_MB).max(LEAST_MEMORY_MB)
 }
 
-fn xl(image: &Path, path: &Path, image_bytes: u64) -> Result<String, DescriptorError> {
+/// The configuration beside an image that is so long.
+pub fn configuration(image: &Path, image_bytes: u64) -> Result<String, DescriptorError> {
+    let path = path_for(image);
+    if path == image {
+        return Err(DescriptorError::Taken(path));
+    }
     let name = part(image.file_stem(), image)?;
     let kernel = part(image.file_name(), image)?;
-    let file = part(path.file_name(), path)?;
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let rendered = environment.render_str(
-        templates::text("xen/guest.xl"),
-        context! {
-            name => name,
-            file => file,
-            quoted_name => quoted(name)?,
-            quoted_kernel => quoted(kernel)?,
-            memory_mb => memory_mb(image_bytes),
-        },
-    );
-    // The template is ours, and rendered by a test.
-    let text = rendered.unwrap_or_else(|error| panic!("`templates/xen/guest.xl`: {error}"));
-    Ok(text + "\n")
+    let context = context! {
+        name => name,
+        file => part(path.file_name(), &path)?,
+        quoted_name => quoted(name)?,
+        quoted_kernel => quoted(kernel)?,
+        memory_mb => memory_mb(image_bytes),
+    };
+    Ok(render(TEMPLATE, context))
 }
 
 /// A part of a path as text.
-fn part<'a>(name: Option<&'a std::ffi::OsStr>, of: &Path) -> Result<&'a str, DescriptorError> {
+fn part<'a>(name: Option<&'a OsStr>, of: &Path) -> Result<&'a str, DescriptorError> {
     name.and_then(|name| name.to_str())
         .filter(|name| !name.contains(char::is_control))
         .ok_or_else(|| DescriptorError::Name(of.display().to_string()))
@@ -99,10 +72,7 @@ mod tests {
     use super::*;
 
     fn lines(image: &str, bytes: u64) -> Vec<String> {
-        let (path, text) = of(Target::Xen, Path::new(image), bytes)
-            .expect("a descriptor")
-            .expect("for Xen");
-        assert_eq!(path.extension().expect("one"), "xl");
+        let text = configuration(Path::new(image), bytes).expect("a configuration");
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         lines.map(str::to_owned).collect()
     }
@@ -135,15 +105,10 @@ mod tests {
         assert!(lines("it\"s.v2.xen", 1).contains(&"kernel = 'it\"s.v2.xen'".to_owned()));
         assert!(lines("it's.v2.xen", 1).contains(&"name = \"it's.v2\"".to_owned()));
         for image in ["a\"b'c.xen", "a\nb.xen"] {
-            let refused = of(Target::Xen, Path::new(image), 1);
+            let refused = configuration(Path::new(image), 1);
             assert!(matches!(refused, Err(DescriptorError::Name(_))), "{image}");
         }
-        let taken = of(Target::Xen, Path::new("a.xl"), 1);
+        let taken = configuration(Path::new("a.xl"), 1);
         assert_eq!(taken, Err(DescriptorError::Taken("a.xl".into())));
-    }
-
-    #[test]
-    fn other_targets_need_none() {
-        assert_eq!(of(Target::Unix, Path::new("a.unix"), 1), Ok(None));
     }
 }
