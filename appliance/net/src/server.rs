@@ -67,7 +67,7 @@ enum Stopping {
 }
 
 impl<'b> Server<'b> {
-    /// A server, with all the memory that it will ever take.
+    /// A server. Nothing is sent before its first turn.
     pub fn new(setup: &Setup<'b>) -> Result<Self, SetupError> {
         let parts = setup.parts()?;
         let out = Out::new(parts.link.mtu);
