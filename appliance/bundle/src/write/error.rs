@@ -56,6 +56,13 @@ pub enum WriteError {
         /// How many it may have.
         limit: u64,
     },
+    /// A zone cannot be served as it is.
+    Zone {
+        /// Its apex, in wire form.
+        apex: Vec<u8>,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// Two sections have one tag.
     DuplicateSection {
         /// The tag.
@@ -99,6 +106,13 @@ impl fmt::Display for WriteError {
             ),
             Self::TooLarge { what, bytes, limit } => {
                 write!(f, "{what} has {bytes} bytes, the limit is {limit}")
+            }
+            Self::Zone { apex, problem } => {
+                f.write_str("zone `")?;
+                for label in super::dns::labels(apex).unwrap_or_default() {
+                    write!(f, "{}.", label.escape_ascii())?;
+                }
+                write!(f, "`: {problem}")
             }
             Self::DuplicateSection { tag } => {
                 write!(f, "two sections are called `{}`", tag.escape_ascii())

@@ -26,15 +26,17 @@
 //! depend on what was given, not on the order in which it was given.
 
 mod chunk;
+mod dns;
 mod error;
 mod http;
 mod layout;
 
+pub use dns::{DnsOptions, DnsSection, Key, ZoneRecord, labels};
 pub use error::WriteError;
 pub use http::{HttpSection, Resource};
 
 use crate::head::{field, head_checksum};
-use crate::{MAX_BUNDLE_BYTES, TAG_BOOT, TAG_HTTP, TAG_INFO};
+use crate::{MAX_BUNDLE_BYTES, TAG_BOOT, TAG_DNS, TAG_HTTP, TAG_INFO};
 use std::collections::BTreeMap;
 use std::io;
 use std::string::ToString;
@@ -136,6 +138,13 @@ impl BundleWriter {
         if self.http.replace(section).is_some() {
             self.duplicate = Some(TAG_HTTP);
         }
+    }
+
+    /// Sets the `dns ` section.
+    pub fn dns(&mut self, section: DnsSection) -> Result<(), WriteError> {
+        let bytes = section.finish()?;
+        self.section(TAG_DNS, crate::dns::field::VERSION, bytes);
+        Ok(())
     }
 
     /// Adds any other section, made elsewhere.
