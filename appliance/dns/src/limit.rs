@@ -26,8 +26,9 @@ pub enum Verdict {
     Drop,
 }
 
+/// One counter.
 #[derive(Debug, Clone, Copy, Default)]
-struct Slot {
+pub struct Slot {
     /// What tells the kind of response and network from others.
     tag: u32,
     /// The second that is counted.
@@ -38,21 +39,21 @@ struct Slot {
     rate: u32,
 }
 
-/// Counters of responses; `N` of them, 16 bytes each.
+/// Counters of responses, 16 bytes each, in storage of the driver's.
 #[derive(Debug)]
-pub struct Limiter<const N: usize> {
-    slots: [Slot; N],
+pub struct Limiter<S> {
+    slots: S,
     rate: u32,
     slip: u32,
     secret: [u8; 16],
 }
 
-impl<const N: usize> Limiter<N> {
+impl<S: AsMut<[Slot]>> Limiter<S> {
     /// So many responses a second (0: no limit), and of those over it each
     /// `slip`-th truncated (0: none). `secret` keeps others from choosing slots.
-    pub fn new(rate: u32, slip: u32, secret: [u8; 16]) -> Self {
+    pub fn new(slots: S, rate: u32, slip: u32, secret: [u8; 16]) -> Self {
         Self {
-            slots: [Slot::default(); N],
+            slots,
             rate,
             slip,
             secret,
@@ -65,9 +66,10 @@ impl<const N: usize> Limiter<N> {
             return Verdict::Send;
         }
         let hash = self.hash(address, reply);
-        let index = (hash as usize).checked_rem(N).unwrap_or(0);
+        let slots = self.slots.as_mut();
+        let index = (hash as usize).checked_rem(slots.len()).unwrap_or(0);
         let tag = (hash >> 32) as u32;
-        let Some(slot) = self.slots.get_mut(index) else {
+        let Some(slot) = slots.get_mut(index) else {
             return Verdict::Send;
         };
         if slot.tag != tag {

@@ -20,27 +20,50 @@
 //!   Time-outs are lists in the order of time.
 //! - `output`: what a client has not taken yet. **Rule: no body is copied**
 //!   in this process; the system takes it from the bundle as it is mapped.
+//! - `dns` (feature `dns`): UDP and TCP under `applgen-dns`, in threads of its
+//!   own. **Rule: datagrams come and go in batches**, each answered in the
+//!   buffer that it came in.
 //!
 //! # Boot words
 //!
-//! `http=[ADDR:]PORT`, `log=off|common`, `threads=N`; see
-//! [`applgen_bundle::boot`].
+//! `http=[ADDR:]PORT`, `dns=[ADDR:]PORT`, `log=off|common`, `threads=N`,
+//! `cookie-secret=HEX`; see [`applgen_bundle::boot`].
+//!
+//! # Features
+//!
+//! `http` and `dns`, each for images whose site needs it; an image has one of
+//! them at least.
 #![deny(unsafe_code)]
 
+#[cfg(not(any(feature = "http", feature = "dns")))]
+compile_error!("a kernel that serves nothing: enable the feature `http`, `dns` or both");
+
 pub mod app;
+#[cfg(feature = "http")]
 mod clock;
+#[cfg(feature = "http")]
 mod converse;
+#[cfg(feature = "dns")]
+pub mod dns;
 pub mod image;
+#[cfg(feature = "http")]
 pub mod limits;
 mod listen;
+#[cfg(feature = "http")]
 mod log;
+#[cfg(feature = "http")]
 mod output;
+#[cfg(feature = "http")]
 mod peers;
+#[cfg(feature = "http")]
 mod server;
 mod stop;
+#[cfg(feature = "http")]
 mod worker;
 
+#[cfg(feature = "http")]
 pub use limits::Limits;
 pub use listen::ListenError;
+#[cfg(feature = "http")]
 pub use server::{Options, Server};
 pub use stop::{Stop, Stopping};

@@ -49,7 +49,7 @@ pub struct Server<'b> {
 impl<'b> Server<'b> {
     /// Listens.
     pub fn bind(site: Site<'b>, options: Options) -> Result<Self, ListenError> {
-        let listeners = listen(options.address, options.threads.get())?;
+        let listeners = listen("http", options.address, options.threads.get())?;
         let address = listeners
             .first()
             .and_then(|listener| listener.local_addr().ok())

@@ -16,6 +16,7 @@
 //! | `http=[ADDR:]PORT`, `dns=[ADDR:]PORT` | where to listen; an IPv6 address in brackets |
 //! | `tap=NAME` | the tap device |
 //! | `log=off`, `log=common` | the access log |
+//! | `cookie-secret=HEX` | 32 digits that DNS cookies are made with (RFC 9018); else random |
 //! | `threads=N` | event loops of a process, 1 to 256; else one for each core |
 //!
 //! Later words win over earlier ones, and words given at boot over the
@@ -66,10 +67,13 @@ impl Keys {
     pub const LOG: Self = Self(1 << 7);
     /// `threads=`
     pub const THREADS: Self = Self(1 << 8);
+    /// `cookie-secret=`
+    pub const COOKIE_SECRET: Self = Self(1 << 9);
 
     /// What `--unix` takes: its addresses are the host's.
     pub const PROCESS: Self = Self::HTTP
         .with(Self::DNS)
+        .with(Self::COOKIE_SECRET)
         .with(Self::LOG)
         .with(Self::THREADS);
     /// What `--kvm` and `--xen` take.
@@ -79,11 +83,12 @@ impl Keys {
         .with(Self::GW6)
         .with(Self::HTTP)
         .with(Self::DNS)
+        .with(Self::COOKIE_SECRET)
         .with(Self::LOG);
     /// What `--tap` takes.
     pub const TAP_PROCESS: Self = Self::GUEST.with(Self::TAP);
     /// Every word that there is.
-    pub const ALL: Self = Self(0x1ff);
+    pub const ALL: Self = Self(0x3ff);
 
     /// Both sets together.
     #[must_use]
@@ -109,6 +114,7 @@ impl Keys {
             "tap" => Self::TAP,
             "log" => Self::LOG,
             "threads" => Self::THREADS,
+            "cookie-secret" => Self::COOKIE_SECRET,
             _ => return None,
         })
     }
@@ -175,6 +181,8 @@ pub struct Words<'a> {
     pub log: Option<Log>,
     /// `threads=`
     pub threads: Option<u16>,
+    /// `cookie-secret=`
+    pub cookie_secret: Option<[u8; 16]>,
 }
 
 impl<'a> Words<'a> {
@@ -219,6 +227,7 @@ impl<'a> Words<'a> {
             Keys::TAP => self.tap = Some(value::device(text)?),
             Keys::LOG => self.log = Some(Log::parse(text)?),
             Keys::THREADS => self.threads = Some(value::threads(text)?),
+            Keys::COOKIE_SECRET => self.cookie_secret = Some(value::secret(text)?),
             _ => {}
         }
         Ok(())
@@ -239,6 +248,7 @@ impl<'a> Words<'a> {
             tap: self.tap.or(defaults.tap),
             log: self.log.or(defaults.log),
             threads: self.threads.or(defaults.threads),
+            cookie_secret: self.cookie_secret.or(defaults.cookie_secret),
         }
     }
 }

@@ -12,7 +12,8 @@ fn parse(text: &str) -> Result<Words<'_>, WordError<'_>> {
 fn every_word_is_read() {
     let words = parse(
         "ip=192.0.2.2/24 gw=192.0.2.1 ip6=2001:db8::2/64 gw6=fe80::1 \
-         http=80 dns=[::1]:5353 tap=tap0 log=common threads=2",
+         http=80 dns=[::1]:5353 tap=tap0 log=common threads=2 \
+         cookie-secret=000102030405060708090A0b0c0d0e0f",
     )
     .unwrap();
     let address = Ipv4Addr::new(192, 0, 2, 2);
@@ -36,6 +37,8 @@ fn every_word_is_read() {
     assert_eq!(words.tap, Some("tap0"));
     assert_eq!(words.log, Some(Log::Common));
     assert_eq!(words.threads, Some(2));
+    let secret = std::array::from_fn(|index| index as u8);
+    assert_eq!(words.cookie_secret, Some(secret));
 }
 
 #[test]
@@ -92,6 +95,9 @@ fn malformed_words_are_named() {
         "tap=0123456789abcdef",
         "log=",
         "log=json",
+        "cookie-secret=",
+        "cookie-secret=0g",
+        "cookie-secret=000102030405060708090a0b0c0d0e0",
         "threads=0",
         "threads=257",
         "threads=",
