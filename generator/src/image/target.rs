@@ -44,6 +44,8 @@ impl Target {
 pub enum Feature {
     /// Answers over HTTP.
     Http,
+    /// Answers over DNS.
+    Dns,
 }
 
 impl Feature {
@@ -51,6 +53,7 @@ impl Feature {
     pub fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::Dns => "dns",
         }
     }
 
@@ -58,7 +61,8 @@ impl Feature {
     /// every kernel of the target has it.
     fn cargo_feature(self, target: Target) -> Option<&'static str> {
         match (target, self) {
-            (Target::Unix, Self::Http) => None,
+            (Target::Unix, Self::Http) => Some("http"),
+            (Target::Unix, Self::Dns) => Some("dns"),
         }
     }
 }
