@@ -5,6 +5,7 @@
 //! pointer to it ends the name. Pointers lead backwards, to where a name was
 //! written, and therefore in no circle.
 
+use crate::MAX_ALIASES;
 use applgen_bundle::dns::{Name, Record, RrSet};
 
 /// Names that are remembered for compression; later ones are written in full.
@@ -45,6 +46,7 @@ pub struct Message<'m, 'b> {
     names: [u32; REMEMBERED],
     offsets: [u16; REMEMBERED],
     remembered: usize,
+    last_name: usize,
     /// A name of the section that lies at an offset; it is remembered with
     /// those above it once a name is to be compressed.
     seed: Option<(Name<'b>, usize)>,
@@ -54,8 +56,8 @@ pub struct Message<'m, 'b> {
     pub truncated: bool,
     /// Whether RRSIGs go along.
     dnssec: bool,
-    /// Nodes whose NSEC records are there already.
-    proofs: [u32; 3],
+    /// Nodes whose DNAME or NSEC records are there already.
+    once: [u32; MAX_ALIASES],
 }
 
 impl<'m, 'b> Message<'m, 'b> {
@@ -68,20 +70,22 @@ impl<'m, 'b> Message<'m, 'b> {
             names: [0; REMEMBERED],
             offsets: [0; REMEMBERED],
             remembered: 0,
+            last_name: at,
             seed: None,
             counts: [0; 3],
             truncated: false,
             dnssec,
-            proofs: [0; 3],
+            once: [0; MAX_ALIASES],
         }
     }
 
-    /// Whether a node's NSEC record is not there yet; from now on it is.
-    pub fn is_new_proof(&mut self, node: u32) -> bool {
-        if self.proofs.contains(&node) {
+    /// Whether a node's DNAME or NSEC record is not there yet; from now on it
+    /// is. No node has both: what lies below a DNAME has no proof of its own.
+    pub fn is_new(&mut self, node: u32) -> bool {
+        if self.once.contains(&node) {
             return false;
         }
-        if let Some(free) = self.proofs.iter_mut().find(|proof| **proof == 0) {
+        if let Some(free) = self.once.iter_mut().find(|once| **once == 0) {
             *free = node;
         }
         true
@@ -113,6 +117,11 @@ impl<'m, 'b> Message<'m, 'b> {
         let names = self.names.get(..self.remembered)?;
         let index = names.iter().position(|&id| id == name.id())?;
         self.offsets.get(index).map(|&offset| offset.into())
+    }
+
+    /// Where the name begins that was written last.
+    pub fn last_name(&self) -> usize {
+        self.last_name
     }
 
     /// Adds a set with its signatures to a section; on an answer or authority
@@ -161,34 +170,53 @@ impl<'m, 'b> Message<'m, 'b> {
         }
     }
 
-    /// Adds a CNAME that a DNAME makes (RFC 6672 §3.1): of the name at
-    /// `owner`, to a name in wire form. Says where that lies.
-    pub fn synthesized(&mut self, owner: usize, ttl: u32, target: [&[u8]; 2]) -> Option<usize> {
+    /// Adds a CNAME that a DNAME makes (RFC 6672 §3.1): of the name at `owner`,
+    /// to `labels` below a name. Says where that lies.
+    pub fn synthesized(
+        &mut self,
+        owner: usize,
+        ttl: u32,
+        labels: &[u8],
+        target: Name<'b>,
+    ) -> Option<usize> {
         if self.truncated {
             return None;
         }
-        let mark = self.at;
-        let place = self.cname(owner, ttl, target);
+        let mark = (self.at, self.remembered);
+        let place = self.cname(owner, ttl, labels, target);
         match place {
             Some(_) => self.counts[0] = self.counts[0].saturating_add(1),
             None => {
-                self.at = mark;
+                (self.at, self.remembered) = mark;
                 self.truncated = true;
             }
         }
         place
     }
 
-    fn cname(&mut self, owner: usize, ttl: u32, target: [&[u8]; 2]) -> Option<usize> {
-        let length = target.iter().map(|part| part.len()).sum::<usize>();
+    fn cname(
+        &mut self,
+        owner: usize,
+        ttl: u32,
+        labels: &[u8],
+        target: Name<'b>,
+    ) -> Option<usize> {
         self.pointer(owner)?;
         self.head(5, ttl)?;
-        self.put(&u16::try_from(length).ok()?.to_be_bytes())?;
-        let place = self.at;
-        for part in target {
-            self.put(part)?;
-        }
-        Some(place)
+        let length = self.at;
+        self.put(&[0; 2])?;
+        self.put(labels)?;
+        self.name(target)?;
+        self.set_length(length)?;
+        Some(length + 2)
+    }
+
+    /// Writes how many bytes there are behind the length at an offset.
+    fn set_length(&mut self, at: usize) -> Option<()> {
+        let bytes = u16::try_from(self.at - at - 2).ok()?;
+        let place = self.buffer.get_mut(at..at + 2)?;
+        place.copy_from_slice(&bytes.to_be_bytes());
+        Some(())
     }
 
     /// Writes bytes where the message goes on.
@@ -232,12 +260,13 @@ impl<'m, 'b> Message<'m, 'b> {
                     self.put(&[0; 2])?;
                     self.put(before)?;
                     for name in names.into_iter().flatten() {
-                        self.name(name)?;
+                        match set.in_full() {
+                            true => self.put(name.wire())?,
+                            false => self.name(name)?,
+                        }
                     }
                     self.put(after)?;
-                    let bytes = u16::try_from(self.at - length - 2).ok()?;
-                    let place = self.buffer.get_mut(length..length + 2)?;
-                    place.copy_from_slice(&bytes.to_be_bytes());
+                    self.set_length(length)?;
                 }
             }
         }
@@ -257,6 +286,7 @@ impl<'m, 'b> Message<'m, 'b> {
             known = known.parent()?;
         }
         let start = self.at;
+        self.last_name = start;
         let own = name.wire().len().checked_sub(known.wire().len())?;
         self.put(name.wire().get(..own)?)?;
         match place {

@@ -10,7 +10,9 @@ use core::cmp::Ordering;
 /// Of a delegation: its DS records, or that there are none (RFC 4035 §3.1.4).
 pub fn delegation<'b>(message: &mut Message<'_, 'b>, cut: Node<'b>) {
     let Some(name) = cut.name() else { return };
-    if let Some(set) = cut.set(kind::DS).or_else(|| cut.set(kind::NSEC)) {
+    let proof = cut.set(kind::DS).or_else(|| cut.set(kind::NSEC));
+    // Without a signature it proves nothing.
+    if let Some(set) = proof.filter(|set| set.signatures().is_some()) {
         message.set(Section::Authority, Owner::Name(name), &set, set.ttl());
     }
 }
@@ -81,7 +83,7 @@ fn put<'b>(message: &mut Message<'_, 'b>, node: Option<Node<'b>>) {
     let set = node.and_then(|node| node.set(kind::NSEC));
     let name = node.and_then(|node| node.name());
     if let (Some(node), Some(set), Some(name)) = (node, set, name)
-        && message.is_new_proof(node.id())
+        && message.is_new(node.id())
     {
         message.set(Section::Authority, Owner::Name(name), &set, set.ttl());
     }

@@ -17,7 +17,6 @@ pub mod header {
     pub const AA: u16 = 1 << 10;
     pub const TC: u16 = 1 << 9;
     pub const RD: u16 = 1 << 8;
-    pub const CD: u16 = 1 << 4;
 }
 
 const OPT: u16 = 41;

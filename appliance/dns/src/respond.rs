@@ -6,7 +6,7 @@ use crate::message::{Message, Owner, Section};
 use crate::proof;
 use crate::question::QueryName;
 use crate::server::Class;
-use applgen_bundle::dns::{Name, Node, Record, RrSet, Zone, Zones, flag};
+use applgen_bundle::dns::{Name, Node, Record, RrSet, Zone, Zones, flag, name_hash};
 
 /// Codes of answers (RFC 1035 §4.1.1, RFC 6672 §2.2, RFC 6891 §9).
 pub mod rcode {
@@ -79,8 +79,17 @@ impl<'b> Search<'_, '_, 'b> {
             class: Class::Error,
             key: 0,
         };
+        let mut seen = [0; MAX_ALIASES + 1];
         for step in 0..=MAX_ALIASES {
             let first = step == 0;
+            // A chain that comes back to a name has said all that it says.
+            let hash = name_hash(self.name.wire());
+            if !first && seen.contains(&hash) {
+                break;
+            }
+            if let Some(place) = seen.get_mut(step) {
+                *place = hash;
+            }
             let Some((node, below)) = self
                 .zones
                 .find(self.name.wire(), self.name.starts())
@@ -231,14 +240,11 @@ impl<'b> Search<'_, '_, 'b> {
 
     /// Takes the target of a CNAME as the name to look for.
     fn follow(&mut self, set: &RrSet<'b>) -> Option<Next> {
-        let Some(Record::Named {
-            names: [Some(target), _],
-            ..
-        }) = set.records().next()
-        else {
-            return None;
-        };
-        self.place = self.message.place_of(target)?;
+        let target = first_name(set)?;
+        self.place = self
+            .message
+            .place_of(target)
+            .unwrap_or(self.message.last_name());
         self.name.set(target.wire())?;
         Some(Next::Again)
     }
@@ -247,12 +253,12 @@ impl<'b> Search<'_, '_, 'b> {
     fn rename(&mut self, node: Node<'b>) -> Option<Next> {
         let set = node.set(kind::DNAME)?;
         let name = node.name()?;
-        self.message
-            .set(Section::Answer, Owner::Name(name), &set, set.ttl());
-        let Some(Record::Plain(data)) = set.records().next() else {
-            return None;
-        };
-        let target = data.get(2..)?;
+        // A chain may come through one DNAME again; the record is there once.
+        if self.message.is_new(node.id()) {
+            self.message
+                .set(Section::Answer, Owner::Name(name), &set, set.ttl());
+        }
+        let target = first_name(&set)?;
         let own = self.name.wire().len().checked_sub(name.wire().len())?;
         let old = self.place;
         // The labels in the question's own case, which this keeps.
@@ -264,12 +270,23 @@ impl<'b> Search<'_, '_, 'b> {
             }
             _ => labels.copy_from_slice(self.name.wire().get(..own)?),
         }
-        if self.name.replace_tail(own, target).is_none() {
+        if self.name.replace_tail(own, target.wire()).is_none() {
             return Some(Next::Done(rcode::YXDOMAIN, Class::Positive));
         }
         self.place = self
             .message
-            .synthesized(old, set.ttl(), [labels, target])?;
+            .synthesized(old, set.ttl(), labels, target)?;
+        // Who asks for a CNAME has it.
+        if self.kind == kind::CNAME {
+            return Some(Next::Done(rcode::NOERROR, Class::Positive));
+        }
+        // Into itself it would lead until the name is too long.
+        let above = name.wire();
+        let below = target.wire().len().checked_sub(above.len());
+        let tail = below.and_then(|below| target.wire().get(below..));
+        if tail.is_some_and(|tail| tail.eq_ignore_ascii_case(above)) {
+            return Some(Next::Done(rcode::NOERROR, Class::Positive));
+        }
         Some(Next::Again)
     }
 
@@ -307,6 +324,16 @@ impl<'b> Search<'_, '_, 'b> {
                 break;
             }
         }
+    }
+}
+
+/// The name that the first record of a set begins with.
+fn first_name<'b>(set: &RrSet<'b>) -> Option<Name<'b>> {
+    match set.records().next()? {
+        Record::Named {
+            names: [name, _], ..
+        } => name,
+        Record::Plain(_) => None,
     }
 }
 

@@ -247,8 +247,8 @@ impl Default for Parts {
 /// Writes the header.
 fn finish(buffer: &mut [u8], request: &Request, code: u8, parts: Parts) -> Option<Reply> {
     let head = buffer.first_chunk_mut::<{ header::BYTES }>()?;
-    // RFC 4035 §3.1.6: CD is copied; RA, Z and AD are never set.
-    let kept = request.flags & (header::OPCODE | header::RD | header::CD);
+    // RA, Z, AD and CD are never set: nothing is recursed or validated here.
+    let kept = request.flags & (header::OPCODE | header::RD);
     let mut flags = header::QR | kept | u16::from(code);
     if parts.authoritative {
         flags |= header::AA;

@@ -56,8 +56,9 @@
 //!
 //! A *record set* ([`RrSet`]): `type (2), number of records (2), TTL (4), RRSIG
 //! set that covers it (4), additional records (4), bytes before names (1),
-//! names (1), bytes after (1), zero (1)`, and then its records. A set without
-//! compressible names (RFC 3597 §4) holds `RDLENGTH and RDATA` as they go onto
+//! names (1), bytes after (1), whether names are written in full (1)`, and then
+//! its records. A set without compressible names (RFC 3597 §4), but for DNAME,
+//! holds `RDLENGTH and RDATA` as they go onto
 //! the wire; one with them `bytes before, offsets of names (4 each), bytes
 //! after`.
 //!
@@ -72,7 +73,7 @@ pub use set::{Additional, Record, RrSet};
 
 use crate::Section;
 use crate::bytes::{slice, u16_at, u32_at};
-use crate::hash::name_hash;
+pub use crate::hash::name_hash;
 use core::fmt;
 
 /// The most bytes of a name on the wire (RFC 1035 §3.1).

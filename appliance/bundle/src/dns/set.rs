@@ -14,6 +14,7 @@ pub struct RrSet<'b> {
     before: u8,
     names: u8,
     after: u8,
+    in_full: bool,
 }
 
 /// The data of one record.
@@ -21,7 +22,7 @@ pub struct RrSet<'b> {
 pub enum Record<'b> {
     /// RDLENGTH and RDATA, as they go onto the wire.
     Plain(&'b [u8]),
-    /// Bytes, compressible names, bytes.
+    /// Bytes, names, bytes.
     Named {
         /// The bytes before the names.
         before: &'b [u8],
@@ -58,6 +59,7 @@ impl<'b> RrSet<'b> {
             before: u8_at(head, 16)?,
             names: u8_at(head, 17)?.min(2),
             after: u8_at(head, 18)?,
+            in_full: u8_at(head, 19)? != 0,
         })
     }
 
@@ -69,6 +71,11 @@ impl<'b> RrSet<'b> {
     /// How many records it has.
     pub fn count(&self) -> u16 {
         self.count
+    }
+
+    /// Whether names in its data must not be compressed.
+    pub fn in_full(&self) -> bool {
+        self.in_full
     }
 
     /// Their TTL in seconds.

@@ -209,7 +209,7 @@ impl<'z> Layout<'z> {
             }
             return here;
         };
-        let flags = [shape.before, shape.names, shape.after, 0];
+        let flags = [shape.before, shape.names, shape.after, shape.in_full.into()];
         self.bytes.extend(flags);
         for data in list {
             self.bytes.extend(&data[..shape.before.into()]);

@@ -45,27 +45,31 @@ impl Set {
     }
 }
 
-/// Where a type has its compressible names: bytes, names, bytes.
+/// Where a type has its names: bytes, names, bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
     pub before: u8,
     pub names: u8,
     pub after: u8,
+    /// Whether the names must not be compressed.
+    pub in_full: bool,
 }
 
-/// The types whose names may be compressed: those of RFC 1035 (RFC 3597 §4).
+/// The types whose names may be compressed: those of RFC 1035 (RFC 3597 §4);
+/// and DNAME, whose may not, but which make CNAMEs whose may.
 pub(super) fn shape(kind: u16) -> Option<Shape> {
     let (before, names, after) = match kind {
         kind::SOA => (0, 2, 20),
         kind::MINFO => (0, 2, 0),
         kind::MX => (2, 1, 0),
-        kind::NS | 3 | 4 | kind::CNAME | kind::MB | 8 | 9 | 12 => (0, 1, 0),
+        kind::NS | 3 | 4 | kind::CNAME | kind::MB | 8 | 9 | 12 | kind::DNAME => (0, 1, 0),
         _ => return None,
     };
     Some(Shape {
         before,
         names,
         after,
+        in_full: kind == kind::DNAME,
     })
 }
 
@@ -244,7 +248,7 @@ impl Zone {
                 Some(target) if target.is_at_or_below(&self.apex) => target,
                 _ => continue,
             };
-            let Some(source) = self.source(&target, kind == kind::NS) else {
+            let Some(source) = self.source(&target) else {
                 continue;
             };
             let required = is_cut && target.is_at_or_below(owner);
@@ -262,13 +266,11 @@ impl Zone {
         list
     }
 
-    /// The node that a host's addresses come from: its own, or the wildcard
-    /// that covers it. Glue is for NS records alone.
-    fn source(&self, target: &Key, glue: bool) -> Option<Key> {
+    /// The node that a host's addresses come from: its own, glue included, or
+    /// the wildcard that covers it.
+    fn source(&self, target: &Key) -> Option<Key> {
         if let Some(node) = self.nodes.get(target) {
-            let ours = node.flags & (flag::CUT | flag::BELOW_CUT | flag::BELOW_DNAME) == 0;
-            let glue = glue && node.flags & flag::BELOW_DNAME == 0;
-            return (ours || glue).then(|| target.clone());
+            return (node.flags & flag::BELOW_DNAME == 0).then(|| target.clone());
         }
         let mut encloser = target.parent()?;
         while !self.nodes.contains_key(&encloser) {
