@@ -122,6 +122,8 @@ impl Target {
 pub enum Feature {
     /// Answers over HTTP.
     Http,
+    /// Answers over DNS.
+    Dns,
     /// IPv6 and neighbour discovery.
     Ipv6,
     /// The IPv4 address from a DHCP server.
@@ -133,6 +135,7 @@ impl Feature {
     pub fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::Dns => "dns",
             Self::Ipv6 => "ipv6",
             Self::Dhcp => "dhcp",
         }
@@ -142,7 +145,8 @@ impl Feature {
     /// every kernel of the target has it.
     fn cargo_feature(self, target: Target) -> Option<&'static str> {
         match (target, self) {
-            // A process has all of it: its host's network, and files to serve.
+            (Target::Unix, Self::Http | Self::Dns) => Some(self.name()),
+            // The network of a process is its host's, or all that there is.
             (Target::Unix | Target::Tap, _) => None,
             (Target::Kvm | Target::Xen, feature) => Some(feature.name()),
         }
