@@ -14,9 +14,9 @@ use crate::trial;
 use crate::x86_64::interrupts::{self, Frame};
 use crate::x86_64::paging::{PAGE, Regions};
 use crate::x86_64::power::Physical;
+use crate::x86_64::tables;
 #[cfg(feature = "virtio")]
 use crate::x86_64::{power, serial, serial::Serial};
-use crate::x86_64::tables;
 #[cfg(feature = "xen")]
 use crate::xen::machine::{self as power, self as serial, Serial};
 use applgen_bundle::boot::{Keys, Words};

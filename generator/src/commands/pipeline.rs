@@ -91,7 +91,7 @@ pub fn bundle(
     if !words.is_empty() {
         writer.boot(&words);
     }
-    writer.info(&info(&site, &decks, &features));
+    writer.info(&info(&site, target, &decks, &features));
     writer.http(section);
     let bundle = writer.finish().map_err(assets::too_large)?;
     Ok(Bundled {
@@ -149,7 +149,7 @@ fn network_features(words: &str, features: &mut Features) -> Result<(), Failure>
 }
 
 /// The facts that travel in the image, for `applgen inspect`.
-fn info(site: &Site, decks: &[DeckSummary], features: &Features) -> String {
+fn info(site: &Site, target: Target, decks: &[DeckSummary], features: &Features) -> String {
     let decks: Vec<_> = decks
         .iter()
         .map(|deck| {
@@ -167,7 +167,13 @@ fn info(site: &Site, decks: &[DeckSummary], features: &Features) -> String {
         .iter()
         .map(|(feature, reason)| json!({ "name": feature.name(), "reason": reason }))
         .collect();
-    json!({ "title": site.config.title, "decks": decks, "features": features }).to_string()
+    json!({
+        "title": site.config.title,
+        "target": target.suffix(),
+        "decks": decks,
+        "features": features,
+    })
+    .to_string()
 }
 
 /// Where an image goes: `-o FILE`, or `dist/NAME.TARGET`.

@@ -108,7 +108,9 @@ pub fn serve(words: Words<'static>, bundle: Bundle<'static>, heap_left: impl Fn(
             server.stop();
             continue;
         }
-        let deadline = poll.deadline_micros.map_or(u64::MAX, |at| at.saturating_mul(1000));
+        let deadline = poll
+            .deadline_micros
+            .map_or(u64::MAX, |at| at.saturating_mul(1000));
         if !poll.frames_left && deadline > MACHINE.now() && !nic.arm() {
             MACHINE.wait(deadline);
         }
@@ -256,7 +258,9 @@ impl Control {
             "" => return false,
             other => {
                 // Not acknowledged: the tool stack gives up, and says so.
-                say(&format_args!("`{other}` is refused: this guest serves from where it is"));
+                say(&format_args!(
+                    "`{other}` is refused: this guest serves from where it is"
+                ));
                 return false;
             }
         };
