@@ -117,7 +117,7 @@ pub fn bundle(
         let what = format!("the site has {}", super::count(zones.len(), "zone"));
         features.need(Feature::Dns, what);
     }
-    writer.info(&info(&site, &decks, &zones, &features));
+    writer.info(&info(&site, target, &decks, &zones, &features));
     if !zones.is_empty() {
         let section = dns_section(&site, zones)?;
         writer.dns(section).map_err(assets::too_large)?;
@@ -224,7 +224,13 @@ fn network_features(words: &str, features: &mut Features) -> Result<(), Failure>
 }
 
 /// The facts that travel in the image, for `applgen inspect`.
-fn info(site: &Site, decks: &[DeckSummary], zones: &[Zone], features: &Features) -> String {
+fn info(
+    site: &Site,
+    target: Target,
+    decks: &[DeckSummary],
+    zones: &[Zone],
+    features: &Features,
+) -> String {
     let decks: Vec<_> = decks
         .iter()
         .map(|deck| {
@@ -242,7 +248,12 @@ fn info(site: &Site, decks: &[DeckSummary], zones: &[Zone], features: &Features)
         .iter()
         .map(|(feature, reason)| json!({ "name": feature.name(), "reason": reason }))
         .collect();
-    let mut facts = json!({ "title": site.config.title, "decks": decks, "features": features });
+    let mut facts = json!({
+        "title": site.config.title,
+        "target": target.suffix(),
+        "decks": decks,
+        "features": features,
+    });
     if !zones.is_empty() {
         let files: Vec<_> = zones
             .iter()

@@ -105,6 +105,16 @@ impl Target {
         }
     }
 
+    /// Whether one of its kernels could be without a feature and still serve
+    /// something.
+    pub fn can_do_without(self, feature: Feature, features: &Features) -> bool {
+        let serves = |feature: Feature| feature.is_protocol();
+        let others = features
+            .iter()
+            .any(|(other, _)| other != feature && serves(other));
+        feature.cargo_feature(self).is_some() && (!serves(feature) || others)
+    }
+
     /// The cargo features that all of its kernels have.
     fn own_features(self) -> &'static [&'static str] {
         match self {
@@ -138,6 +148,21 @@ impl Feature {
             Self::Dns => "dns",
             Self::Ipv6 => "ipv6",
             Self::Dhcp => "dhcp",
+        }
+    }
+
+    /// The feature of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Http, Self::Ipv6, Self::Dhcp]
+            .into_iter()
+            .find(|feature| feature.name() == name)
+    }
+
+    /// Whether it is something to serve, without which there is no server.
+    fn is_protocol(self) -> bool {
+        match self {
+            Self::Http => true,
+            Self::Ipv6 | Self::Dhcp => false,
         }
     }
 
@@ -208,6 +233,16 @@ mod tests {
             assert_eq!(Target::from_suffix(target.suffix()), Some(*target));
         }
         assert_eq!(Target::from_suffix("amiga"), None);
+    }
+
+    #[test]
+    fn a_server_keeps_something_to_serve() {
+        let mut features = Features::new();
+        features.need(Feature::Http, "slides");
+        features.need(Feature::Ipv6, "an address");
+        assert!(!Target::Kvm.can_do_without(Feature::Http, &features));
+        assert!(Target::Kvm.can_do_without(Feature::Ipv6, &features));
+        assert!(!Target::Unix.can_do_without(Feature::Ipv6, &features));
     }
 
     #[test]
