@@ -123,7 +123,10 @@ impl<'b> Server<'b> {
         };
         deadline = deadline.min(self.tcp.run(&mut turn));
         if let Stopping::Since(since) = self.stopping {
-            deadline = deadline.min(since + STOP_MICROS);
+            deadline = match stopped {
+                true => u64::MAX,
+                false => deadline.min(since.saturating_add(STOP_MICROS)),
+            };
         }
         nic.flush();
         Poll {
