@@ -64,6 +64,9 @@ pub struct TargetFlags {
     /// A kernel of its own for virtual machines: QEMU, Firecracker, Cloud Hypervisor
     #[arg(long)]
     kvm: bool,
+    /// A kernel of its own for guests of Xen, with a configuration for `xl create`
+    #[arg(long)]
+    xen: bool,
 }
 
 impl TargetFlags {
@@ -73,6 +76,7 @@ impl TargetFlags {
             (self.unix, Target::Unix),
             (self.tap, Target::Tap),
             (self.kvm, Target::Kvm),
+            (self.xen, Target::Xen),
         ]
         .into_iter()
         .find_map(|(given, target)| given.then_some(target))

@@ -4,7 +4,7 @@ use crate::{
     image::{
         Features, KernelError, Manifest, Progress, Revision, Target,
         attach::{AttachError, attach},
-        descriptors,
+        descriptors::{self, DescriptorError},
         kernel::kernel,
         manifest::{Parts, path_for},
         write::{self, WriteError},
@@ -40,6 +40,9 @@ pub enum ImageError {
     /// Kernel and bundle do not go together.
     #[error(transparent)]
     Attach(#[from] AttachError),
+    /// What its host needs beside it cannot be written so that it works.
+    #[error(transparent)]
+    Descriptor(#[from] DescriptorError),
     /// A file was not written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -51,6 +54,9 @@ impl ImageError {
         match self {
             Self::Kernel(error) => error.diagnostic(),
             Self::Write(error) => error.diagnostic(),
+            Self::Descriptor(error) => {
+                Diagnostic::error(error.to_string()).hint("name the image with `-o FILE`")
+            }
             Self::Attach(error @ AttachError::TooLarge { .. }) => {
                 Diagnostic::error(error.to_string())
                     .hint("leave large files out of the site, or split it")
@@ -86,7 +92,7 @@ pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, Ima
         manifest.to_json().as_bytes(),
         write::FILE_MODE,
     )?;
-    let descriptors = descriptors::of(order.target, order.path, image.written().bytes);
+    let descriptors = descriptors::of(order.target, order.path, image.written().bytes)?;
     let descriptors: Vec<_> = descriptors
         .iter()
         .map(|file| write::file(&file.path, file.text.as_bytes(), file.mode))
