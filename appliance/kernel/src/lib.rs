@@ -43,4 +43,6 @@ mod serve;
 #[cfg(feature = "machine")]
 mod start;
 pub mod start_info;
+#[cfg(feature = "machine")]
+mod trial;
 pub mod x86_64;

@@ -7,6 +7,7 @@ use crate::memory::{self, TooLittle};
 use crate::pc::{Firmware, Machine};
 use crate::serve;
 use crate::start_info::{self, Range, StartInfo};
+use crate::trial;
 use crate::x86_64::interrupts::{self, Frame};
 use crate::x86_64::paging::{PAGE, Regions};
 use crate::x86_64::power::{self, Physical};
@@ -33,6 +34,7 @@ unsafe extern "C" {
     static __rodata_start: u8;
     static __rodata_end: u8;
     static __guard: u8;
+    static __stack_end: u8;
     static _end: u8;
 }
 
@@ -97,6 +99,7 @@ pub(crate) extern "C" fn start(start_info: u64, entered: u64) -> ! {
         Err(error) => fail(Exit::Bundle, &error),
     };
     let words = words(&bundle, line);
+    trial::run(line);
     let mut machine = match Machine::start(firmware) {
         Ok(machine) => machine,
         Err((why, message)) => fail(why, &message),
@@ -217,6 +220,11 @@ pub(crate) fn say(message: &dyn Display) {
     let _ = writeln!(Serial, "{message}");
 }
 
+/// Shows a part of a line.
+pub(crate) fn say_part(text: &str) {
+    let _ = Serial.write_str(text);
+}
+
 /// Says what is wrong, and stops.
 pub(crate) fn fail(why: Exit, message: &dyn Display) -> ! {
     say(&format_args!("error: {message}"));
@@ -238,15 +246,38 @@ pub(crate) fn exception(frame: &Frame, address: u64) -> ! {
     power::fail(Exit::Exception)
 }
 
+/// A panic: tells from where, and stops.
+///
+/// Neither message nor place are told: of all the panics that code can end in,
+/// they are a fifth of the kernel's bytes. An address leads to the line, in the
+/// same kernel with its symbols, which anyone can compile from the same sources.
 #[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
+fn panic(_info: &PanicInfo<'_>) -> ! {
     if !FAILING.swap(true, Ordering::Relaxed) {
-        let place = info.location().map_or("", |location| location.file());
-        let line = info.location().map_or(0, |location| location.line());
-        say(&format_args!(
-            "error: panic: {} ({place}:{line})",
-            info.message()
-        ));
+        let _ = Serial.write_str("error: panic, called from");
+        for address in callers() {
+            let _ = write!(Serial, " {address:#x}");
+        }
+        let _ = Serial.write_str("\n");
     }
     power::fail(Exit::Panic)
+}
+
+/// What looks like a return address on the stack, from the newest on.
+fn callers() -> impl Iterator<Item = u64> {
+    const MOST: usize = 12;
+    let here = 0u64;
+    let start = (&raw const here).expose_provenance();
+    let end = (&raw const __stack_end).addr();
+    let text = image_start()..(&raw const __text_end).addr() as u64;
+    (start..end)
+        .step_by(size_of::<u64>())
+        .map(|address| {
+            let word = ptr::with_exposed_provenance::<u64>(address);
+            // SAFETY: the stack, which is mapped up to its end, and on which
+            // nothing is written meanwhile that could tear a word.
+            unsafe { word.read_volatile() }
+        })
+        .filter(move |word| text.contains(word))
+        .take(MOST)
 }

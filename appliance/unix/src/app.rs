@@ -4,14 +4,16 @@
 //! `applgen run` does with a bundle in memory: the same words, the same lines,
 //! the same codes.
 
+use crate::sandbox::{Calls, Identity, Sandbox};
 use crate::server::{Options, Server};
 use crate::stop::Stop;
-use applgen_bundle::boot::{Fault, Keys, Log, WordError, Words};
+use applgen_bundle::boot::{Fault, Keys, Log, User, WordError, Words};
 use applgen_bundle::http::Site;
 use applgen_bundle::{Bundle, TAG_BOOT, TAG_HTTP};
+use applgen_http::log::Format;
 use std::fmt::Display;
-use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
@@ -28,25 +30,31 @@ const HELP: &str = "\
 Serves the site that is in this file.
 
   http=[ADDR:]PORT   where to listen (default 127.0.0.1:8080; port 0: any)
-  log=off|common     access log on stderr (default off)
+  log=off|common|json  access log on stderr (default off)
   threads=N          event loops (default: one for each core)
+  user=UID[:GID]     whom to become when started by root (default 65534:65534)
+  sandbox=on|off     whether to give up what is not needed (default on)
+  handover=on|off    whether another image may be listening there, which is
+                     about to be stopped (default off)
   --help             this text
 
 SIGTERM, SIGINT and SIGHUP finish the answers in flight, then end it.
+Sockets that a service manager hands over (LISTEN_FDS) are used instead of http=.
 ";
 
-/// Serves `bundle` as the words in it and the `arguments` say, until a signal.
-pub fn run(bundle: &[u8], arguments: &[String]) -> ExitCode {
+/// Serves `bundle` as the words in it and the `arguments` say, until a signal;
+/// on `sockets` that listen already, if there are any.
+pub fn run(bundle: &[u8], arguments: &[String], sockets: Vec<TcpListener>) -> ExitCode {
     if arguments
         .iter()
         .any(|argument| argument == "--help" || argument == "-h")
     {
-        return match std::io::stdout().lock().write_all(HELP.as_bytes()) {
+        return match io::stdout().lock().write_all(HELP.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::from(1),
         };
     }
-    match serve(bundle, arguments) {
+    match serve(bundle, arguments, sockets) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => fail(&message),
     }
@@ -70,11 +78,11 @@ pub fn arguments() -> Result<Vec<String>, ExitCode> {
 /// Says what is wrong, and gives the code for it.
 pub fn fail(message: &dyn Display) -> ExitCode {
     // With nobody to tell it to, the code alone has to do.
-    let _ = writeln!(std::io::stderr().lock(), "error: {message}");
+    let _ = writeln!(io::stderr().lock(), "error: {message}");
     ExitCode::from(USAGE)
 }
 
-fn serve(bundle: &[u8], arguments: &[String]) -> Result<(), String> {
+fn serve(bundle: &[u8], arguments: &[String], sockets: Vec<TcpListener>) -> Result<(), String> {
     let bundle = Bundle::parse(bundle).map_err(|error| error.to_string())?;
     let section = bundle
         .section(TAG_HTTP)
@@ -90,18 +98,36 @@ fn serve(bundle: &[u8], arguments: &[String]) -> Result<(), String> {
         let taken = given.take(argument, Keys::PROCESS);
         taken.map_err(|error| explain(&error))?;
     }
-    let options = options(&given.or(defaults));
+    let words = given.or(defaults);
+    let options = options(&words);
+    let sandbox = words.sandbox.unwrap_or(true).then_some(Sandbox {
+        calls: Calls::Sockets,
+        identity: words.user.map(|User { uid, gid }| Identity { uid, gid }),
+    });
 
     let stop = Stop::new();
-    stop.on_signals()
+    let signals = stop
+        .signals()
         .map_err(|error| format!("cannot wait for signals: {error}"))?;
-    let server = Server::bind(site, options).map_err(|error| error.to_string())?;
+    let server = match sockets.is_empty() {
+        true => Server::bind(site, options).map_err(|error| error.to_string())?,
+        false => Server::adopt(site, options, &sockets)
+            .map_err(|error| format!("cannot use the sockets in `LISTEN_FDS`: {error}"))?,
+    };
+    drop(sockets);
     server
-        .run(&stop, |address| {
-            let mut stdout = std::io::stdout().lock();
-            // Whoever does not read it does without.
-            let _ = writeln!(stdout, "listening http://{address}/");
+        .run(&stop, |addresses| {
+            if let Some(sandbox) = sandbox {
+                sandbox.enter().map_err(io::Error::other)?;
+            }
+            signals.watch()?;
+            let mut stdout = io::stdout().lock();
+            for address in addresses {
+                // Whoever does not read it does without.
+                let _ = writeln!(stdout, "listening http://{address}/");
+            }
             let _ = stdout.flush();
+            Ok(())
         })
         .map_err(|error| format!("cannot go on: {error}"))
 }
@@ -112,7 +138,12 @@ fn options(words: &Words<'_>) -> Options {
         address = SocketAddr::new(listen.address.unwrap_or(address.ip()), listen.port);
     }
     let mut options = Options::new(address);
-    options.log = words.log == Some(Log::Common);
+    options.log = match words.log {
+        None | Some(Log::Off) => None,
+        Some(Log::Common) => Some(Format::Common),
+        Some(Log::Json) => Some(Format::Json),
+    };
+    options.handover = words.handover == Some(true);
     if let Some(threads) = words
         .threads
         .and_then(|threads| NonZeroUsize::new(threads.into()))
@@ -124,7 +155,7 @@ fn options(words: &Words<'_>) -> Options {
 
 fn explain(error: &WordError<'_>) -> String {
     let hint = match error.fault {
-        Fault::Unknown => "the words are `http=`, `log=` and `threads=`; `--help` explains them",
+        Fault::Unknown => "`--help` lists the words",
         Fault::NotHere => "a process has the addresses of its host; it takes `http=ADDR:PORT`",
         Fault::Malformed(_) => return error.to_string(),
     };

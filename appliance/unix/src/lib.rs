@@ -11,6 +11,8 @@
 //! - [`server`](Server): listening sockets and threads, one for each core.
 //!   **Rule: threads share nothing but the bundle and the switch that stops
 //!   them.** Each has its own socket on the same address (`SO_REUSEPORT`).
+//! - [`sandbox`]: what the process gives up before it answers the first
+//!   request. [`activation`]: sockets that were opened for it.
 //! - `worker`, `converse`: the event loop, on mio. **Rule: a request costs two
 //!   system calls.** Events are edge-triggered and registered once; a short
 //!   read has taken everything; head and body leave in one gathering write;
@@ -23,10 +25,11 @@
 //!
 //! # Boot words
 //!
-//! `http=[ADDR:]PORT`, `log=off|common`, `threads=N`; see
-//! [`applgen_bundle::boot`].
+//! `http=[ADDR:]PORT`, `log=off|common|json`, `threads=N`, `user=UID[:GID]`,
+//! `sandbox=on|off`, `handover=on|off`; see [`applgen_bundle::boot`].
 #![deny(unsafe_code)]
 
+pub mod activation;
 pub mod app;
 pub mod attached;
 mod clock;
@@ -36,6 +39,7 @@ mod listen;
 mod log;
 mod output;
 mod peers;
+pub mod sandbox;
 mod server;
 mod stop;
 #[cfg(feature = "tap")]
@@ -45,4 +49,4 @@ mod worker;
 pub use limits::Limits;
 pub use listen::ListenError;
 pub use server::{Options, Server};
-pub use stop::{Stop, Stopping};
+pub use stop::{Stop, StopSignals, Stopping};

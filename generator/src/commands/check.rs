@@ -4,21 +4,18 @@
 use crate::{
     cli::Check,
     failure::Failure,
-    render,
     report::{self, Diagnostic, Diagnostics, Level},
-    site,
 };
 
-use super::{count, pipeline};
+use super::{count, pipeline, sites};
 
 /// Checks a site: what would stop its build, and what leads to nothing.
 pub fn check(arguments: &Check) -> Result<(), Failure> {
     let mut diagnostics = Diagnostics::new();
     let outputs = pipeline::default_outputs();
-    let rendered = site::load(&arguments.site, &outputs, &mut diagnostics)
-        .and_then(|site| render::render(&site, &mut diagnostics));
+    let loaded = sites::load(&arguments.site, &outputs, &mut diagnostics);
     report::tell_all(&diagnostics, true);
-    let rendered = rendered?;
+    let (_, served) = loaded?;
     let wrong = diagnostics.count(Level::Error) + diagnostics.count(Level::Warning);
     if wrong > 0 {
         report::tell(&Diagnostic::error(format!(
@@ -28,9 +25,12 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
         )));
         return Err(Failure::told());
     }
+    let resources = served
+        .iter()
+        .map(|site| site.rendered.output.resources.len());
     report::say(&format!(
         "checked {}: nothing to mend",
-        count(rendered.output.resources.len(), "resource")
+        count(resources.sum(), "resource")
     ));
     Ok(())
 }

@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 
 use applgen_bundle::{
     boot::{Ip4, Keys, Words},
-    write::{BundleWriter, FinishedBundle},
+    write::{BundleWriter, FinishedBundle, HttpSection},
 };
 use serde_json::json;
 
+use super::sites;
 use crate::{
     assets::{self, Cache, Totals},
     failure::Failure,
-    image::{Feature, Features, Target, environment::Environment},
+    image::{Feature, Features, Target, descriptors, environment::Environment, manifest},
     progress::Progress,
-    render::{self, DeckSummary},
+    render::DeckSummary,
     report::{self, Diagnostic, Diagnostics, Level},
     site::{self, Site},
 };
@@ -47,12 +48,9 @@ pub fn bundle(
     progress: &Progress,
 ) -> Result<Bundled, Failure> {
     let mut diagnostics = Diagnostics::new();
-    let loaded = site::load(named, outputs, &mut diagnostics).and_then(|site| {
-        let rendered = render::render(&site, &mut diagnostics)?;
-        Ok((site, rendered))
-    });
+    let loaded = sites::load(named, outputs, &mut diagnostics);
     report::tell_all(&diagnostics, false);
-    let (site, rendered) = loaded?;
+    let (site, served) = loaded?;
     if diagnostics.has_errors() {
         return Err(Failure::told());
     }
@@ -69,9 +67,22 @@ pub fn bundle(
         None => Cache::none(),
     };
     let limit_bytes = site.config.limit_bytes();
-    let (section, totals) = assets::http_section(rendered.output, limit_bytes, &cache, progress)?;
+    let mut section = HttpSection::new();
+    let mut totals = Totals::default();
+    let mut decks = Vec::new();
+    for (number, served) in served.into_iter().enumerate() {
+        if number > 0 {
+            section.begin_host().map_err(assets::too_large)?;
+        }
+        sites::add_names(&mut section, &served)?;
+        let output = served.rendered.output;
+        let of_site = assets::fill(&mut section, output, limit_bytes, &cache, progress)?;
+        totals.resources += of_site.resources;
+        totals.raw_bytes += of_site.raw_bytes;
+        decks.extend(served.rendered.decks);
+    }
     let mut features = Features::new();
-    features.need(Feature::Http, reason(&rendered.decks, totals.resources));
+    features.need(Feature::Http, reason(&decks, totals.resources));
     let mut writer = BundleWriter::new();
     let words = boot_words(&site, target)?;
     if target.is_guest() {
@@ -80,13 +91,13 @@ pub fn bundle(
     if !words.is_empty() {
         writer.boot(&words);
     }
-    writer.info(&info(&site, &rendered.decks, &features));
+    writer.info(&info(&site, &decks, &features));
     writer.http(section);
     let bundle = writer.finish().map_err(assets::too_large)?;
     Ok(Bundled {
         bundle,
         features,
-        decks: rendered.decks,
+        decks,
         totals,
     })
 }
@@ -175,9 +186,8 @@ pub fn image_path(output: Option<&Path>, named: &Path, target: Target) -> PathBu
 pub fn outputs(image: &Path) -> Vec<PathBuf> {
     let mut outputs = default_outputs();
     outputs.push(image.to_path_buf());
-    let mut manifest = image.as_os_str().to_owned();
-    manifest.push(".json");
-    outputs.push(PathBuf::from(manifest));
+    outputs.push(manifest::path_for(image));
+    outputs.extend(descriptors::paths(image));
     // A folder that images are collected in holds those of other targets too.
     // One of the site's own content folders stays input all the same.
     if let Some(parent) = image.parent().filter(|p| !p.as_os_str().is_empty()) {

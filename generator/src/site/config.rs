@@ -1,7 +1,11 @@
 //! `applgen.toml`: optional, small, and strict. An unknown key is an error with
 //! its file, line and column, and with the key that was probably meant.
 
+mod http;
+
 use std::ops::Range;
+
+pub use http::{HostConfig, HttpConfig, Www};
 
 use applgen_bundle::{MAX_BUNDLE_BYTES, boot};
 use toml_edit::{Document, Item, TableLike, Value};
@@ -27,6 +31,10 @@ pub struct Config {
     pub boot_words: Vec<String>,
     /// `[slides]`.
     pub slides: SlideOptions,
+    /// `[http]`.
+    pub http: HttpConfig,
+    /// `[[hosts]]`.
+    pub hosts: Vec<HostConfig>,
     /// `[image] max-bytes`: a limit below the largest that an image can hold.
     pub max_bytes: Option<u64>,
 }
@@ -60,8 +68,8 @@ impl Config {
     }
 }
 
-const TOP_KEYS: [&str; 8] = [
-    "title", "base-url", "lang", "network", "slides", "image", "http", "dns",
+const TOP_KEYS: [&str; 9] = [
+    "title", "base-url", "lang", "network", "slides", "image", "http", "hosts", "dns",
 ];
 const NETWORK_KEYS: [&str; 6] = ["ip", "gw", "ip6", "gw6", "http", "dns"];
 const SLIDES_KEYS: [&str; 5] = [
@@ -95,11 +103,11 @@ impl Reader<'_> {
                 );
             }
         }
-        for (key, what) in [
-            ("http", "rules for headers and redirects"),
-            ("dns", "DNS"),
-            ("deploy", "deployment"),
-        ] {
+        if let Some(http) = self.table(table, "http") {
+            config.http = self.http(http);
+        }
+        config.hosts = self.hosts(table);
+        for (key, what) in [("dns", "DNS"), ("deploy", "deployment")] {
             if let Some((key_of, _)) = table.get_key_value(key) {
                 let span = key_of
                     .span()

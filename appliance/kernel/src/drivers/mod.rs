@@ -62,9 +62,9 @@ pub trait Platform {
     /// How registers are reached.
     type Registers: Registers;
 
-    /// Memory for a device: zeroed, physically contiguous, never taken back, its
-    /// start a multiple of `align` bytes (a power of two). Nothing if there is
-    /// not that much.
+    /// Memory for a device: physically contiguous, never taken back, its start a
+    /// multiple of `align` bytes (a power of two). What is in it is no matter:
+    /// drivers clear what has to be clear. Nothing if there is not that much.
     fn allocate(&mut self, bytes: usize, align: usize) -> Option<Dma>;
 
     /// The registers at a physical address, mapped if they were not.

@@ -309,7 +309,7 @@ impl<T: Transport> VirtioNet<T> {
             more |= self.transmit.arm();
             self.wants_room = false;
         }
-        more
+        more || self.fault.is_some()
     }
 
     /// Asks for no interrupts: there will be polling anyway.

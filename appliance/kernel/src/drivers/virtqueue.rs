@@ -220,6 +220,17 @@ impl Virtqueue {
             completed: 0,
             fault: None,
         };
+        // Whatever the memory was before: nothing available, nothing used.
+        for cell in [
+            available_flags,
+            available_index,
+            used_event,
+            used_flags,
+            used_index,
+            available_event,
+        ] {
+            cell.store(0, Relaxed);
+        }
         queue.suppress();
         Some(queue)
     }

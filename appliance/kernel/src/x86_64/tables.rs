@@ -23,6 +23,8 @@ impl Table {
 }
 
 /// For the 2 MB with the kernel, and the 2 MB in which the bundle ends.
+// SAFETY: a section of zeros, for whole pages.
+#[unsafe(link_section = ".bss.tables")]
 static FINE: [Table; 2] = [Table::new(), Table::new()];
 
 unsafe extern "C" {

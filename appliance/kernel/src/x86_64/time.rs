@@ -44,6 +44,8 @@ struct Shared(UnsafeCell<PvClock>);
 // SAFETY: read with volatile loads only, and written by the monitor alone.
 unsafe impl Sync for Shared {}
 
+// SAFETY: a section of zeros, for whole lines of 64 bytes.
+#[unsafe(link_section = ".bss.lines")]
 static SHARED: Shared = Shared(UnsafeCell::new(PvClock {
     version: 0,
     padding: 0,
