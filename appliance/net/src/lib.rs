@@ -14,6 +14,7 @@
 //!   nothing is asked or learnt.** Whatever this server sends answers a frame
 //!   that came, and goes to where that one came from (as load balancers do,
 //!   "auto last hop"): no cache to be poisoned, no packet that waits for it.
+//! - `groups`: which groups this machine is in, for switches and routers.
 //! - `dhcp`: the one client in here, with an interface of its own.
 //! - `udp`: datagrams, answered in the buffer that the question came in.
 //! - `tcp`: connections, on smoltcp. **Rule: nothing above it knows segments,
@@ -52,6 +53,8 @@ mod console;
 #[cfg(feature = "dhcp")]
 mod dhcp;
 mod frame;
+#[cfg(feature = "ipv6")]
+mod groups;
 #[cfg(feature = "http")]
 mod http;
 pub mod limits;
