@@ -8,3 +8,7 @@ for features in virtio,http virtio,http,ipv6,dhcp; do
         --target x86_64-unknown-linux-gnu --package applgen-kernel --bin applgen-kernel \
         --no-default-features --features "machine,$features" -- -D warnings
 done
+# What kernels leave out of the network code is left out without a trace.
+for features in http http,ipv6 http,dhcp; do
+    cargo clippy --package applgen-net --no-default-features --features "$features" --locked -- -D warnings
+done

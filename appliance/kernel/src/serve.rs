@@ -2,7 +2,7 @@
 
 use crate::exit::Exit;
 use crate::pc::{Card, Machine};
-use crate::start::{fail, say};
+use crate::start::{fail, say, say_part};
 use crate::x86_64::power;
 use applgen_net::{Console, Line, Server, Setup};
 
@@ -15,6 +15,10 @@ struct Screen;
 impl Console for Screen {
     fn line(&mut self, _kind: Line, text: &str) {
         say(&text);
+    }
+
+    fn access(&mut self, part: &str) {
+        say_part(part);
     }
 }
 

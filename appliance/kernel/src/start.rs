@@ -236,6 +236,11 @@ pub(crate) fn say(message: &dyn Display) {
     let _ = writeln!(Serial, "{message}");
 }
 
+/// Shows a part of a line.
+pub(crate) fn say_part(text: &str) {
+    let _ = Serial.write_str(text);
+}
+
 /// Says what is wrong, and stops.
 pub(crate) fn fail(why: Exit, message: &dyn Display) -> ! {
     say(&format_args!("error: {message}"));

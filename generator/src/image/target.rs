@@ -153,7 +153,7 @@ impl Feature {
 
     /// The feature of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Http, Self::Ipv6, Self::Dhcp]
+        [Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp]
             .into_iter()
             .find(|feature| feature.name() == name)
     }
@@ -161,7 +161,7 @@ impl Feature {
     /// Whether it is something to serve, without which there is no server.
     fn is_protocol(self) -> bool {
         match self {
-            Self::Http => true,
+            Self::Http | Self::Dns => true,
             Self::Ipv6 | Self::Dhcp => false,
         }
     }
