@@ -58,7 +58,7 @@ impl Zone {
             zone.owners.remove(&child);
             zone.add(&child, "NS", format!("ns.{child}"));
             zone.add(&format!("ns.{child}"), "A", "192.0.2.54".to_owned());
-            if random.chance(50) {
+            if random.chance(90) {
                 zone.add(&child, "DS", "1 13 2 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".to_owned());
             }
         }
@@ -165,7 +165,7 @@ impl Zone {
                         }
                     }
                 }
-                if random.chance(30) {
+                if random.chance(80) {
                     self.add(owner, "DS", "7 13 2 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".to_owned());
                 }
             }
