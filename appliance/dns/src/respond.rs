@@ -200,7 +200,9 @@ impl<'b> Search<'_, '_, 'b> {
             self.additional(&set);
             return Some(Next::Done(rcode::NOERROR, class));
         }
+        // NSEC stands beside a CNAME, and is asked of its owner (RFC 4035 §2.5).
         if node.is(flag::CNAME)
+            && self.kind != kind::NSEC
             && let Some(set) = node.set(kind::CNAME)
         {
             self.message.set(Section::Answer, owner, &set, set.ttl());

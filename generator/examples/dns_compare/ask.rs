@@ -57,9 +57,13 @@ impl Query {
             .filter_map(|(kind, _)| NAMED.iter().find(|(name, _)| name == kind))
             .map(|&(_, number)| number)
             .collect();
-        let kind = match random.chance(50) || there.contains(&43) && !there.is_empty() {
+        let kind = match random.chance(50) && !there.is_empty() {
             true => *random.pick(&there),
             false => *random.pick(&KINDS),
+        };
+        let kind = match there.contains(&43) && random.chance(40) {
+            true => 43,
+            false => kind,
         };
         let mut name = match random.below(12) {
             // What a wildcard answers for.

@@ -155,10 +155,10 @@ fn reason(
         // RFC 8482 §4.1 leaves the choice of the set open.
         return Some("ANY is answered with one set, the first by type, as Knot does");
     }
-    if query.kind == 46 && ours.sections[0] == knot.sections[0] {
-        // RRSIG records stand beside a CNAME, and are asked of its owner
-        // (RFC 4035 §2.5, §3.2.1).
-        return Some("a question for RRSIG follows no alias, as in Knot");
+    if matches!(query.kind, 46 | 47) && ours.sections[0] == knot.sections[0] {
+        // RRSIG and NSEC records stand beside a CNAME, and are asked of its owner
+        // (RFC 4035 §2.5).
+        return Some("a question for RRSIG or NSEC follows no alias, as in Knot");
     }
     let into_itself = aliases(knot).iter().any(|record| {
         record.kind == 39
@@ -168,6 +168,16 @@ fn reason(
         // Knot goes on until the name is too long, and says YXDOMAIN to those
         // who never asked for such a name.
         return Some("a DNAME into itself is followed once, as in NSD");
+    }
+    if ours.code() == 6 && ours.sections[1].is_empty() {
+        // RFC 6672 §2.2 asks for the DNAME alone; the name is not negative.
+        return Some("YXDOMAIN comes without a SOA, as in NSD");
+    }
+    let is_star =
+        |record: &crate::wire::Record| record.kind == 39 && record.owner.starts_with("*.");
+    if ours.sections[0].iter().any(is_star) && ours.sections[0] == nsd.sections[0] {
+        // Knot answers with a DNAME of a name that does not own it.
+        return Some("below a DNAME of the name `*`, as in NSD");
     }
     let holder = |name: &str| {
         let all = zones
@@ -184,8 +194,9 @@ fn reason(
         // RFC 1034 §4.3.2 step 3a goes back to step 1, which looks for the zone.
         return Some("an alias into another zone of ours is followed, as in NSD");
     }
-    if query.kind == 43 && zones.iter().any(|zone| zone.apex == query.name) {
-        return Some("DS of a child's apex");
+    if query.kind == 43 && ours.sections[0] == nsd.sections[0] {
+        // RFC 4035 §3.1.4.1, also behind an alias, where Knot asks the child.
+        return Some("DS of a child's apex is the parent's, as in NSD");
     }
     if (0..2).all(|index| nsd.sections[index] == knot.sections[index]) {
         let room = usize::from(query.size.unwrap_or(512).clamp(512, 1232));

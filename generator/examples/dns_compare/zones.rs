@@ -77,7 +77,7 @@ impl Zone {
             zone.owners.remove(&child);
             zone.add(&child, "NS", format!("ns.{child}"));
             zone.add(&format!("ns.{child}"), "A", "192.0.2.54".to_owned());
-            if random.chance(50) {
+            if random.chance(90) {
                 zone.add(
                     &child,
                     "DS",
@@ -196,7 +196,7 @@ impl Zone {
                         }
                     }
                 }
-                if random.chance(30) {
+                if random.chance(80) {
                     self.add(
                         owner,
                         "DS",

@@ -148,9 +148,9 @@ impl Checks<'_> {
             number::DNAME => {
                 self.one(set, &shown);
                 if index.above.contains(&first.owner.to_ascii_lowercase()) {
-                    self.warn(
+                    self.error(
                         first,
-                        format!("there are records below `{shown}`, which the DNAME hides"),
+                        format!("there are records below `{shown}`, which owns a DNAME"),
                         "remove them, or the DNAME (RFC 6672 §2.4)",
                     );
                 }
@@ -162,6 +162,13 @@ impl Checks<'_> {
                 "a zone has one; put each zone into a file of its own",
             ),
             number::NS => {
+                if first.owner.starts_with(b"\x01*") {
+                    self.warn(
+                        first,
+                        format!("`{shown}` has NS records, and a wildcard cannot delegate"),
+                        "delegate each name by itself (RFC 4592 §4.2)",
+                    );
+                }
                 for record in set {
                     self.host(index, record, &record.data, !is_apex);
                 }

@@ -298,7 +298,19 @@ impl<'a> Reader<'a> {
         match name.as_slice() {
             b"$ORIGIN" => {
                 let token = rest.first().ok_or_else(|| missing("a name"))?;
+                let shown = text.get(token.span.clone()).unwrap_or_default();
                 context.origin = self.name(text, token, &context.origin)?;
+                if !shown.ends_with(b".") && shown != b"@" {
+                    let place = self.sources.place(&Where::of(source, token.span.clone()));
+                    let whole = name::show(&context.origin);
+                    let message =
+                        format!("the new origin is `{whole}`, relative to the one before");
+                    self.diagnostics.push(
+                        Diagnostic::warning(message)
+                            .at(place)
+                            .hint("write it with a dot at its end: NSD and Knot take no other"),
+                    );
+                }
             }
             b"$TTL" => {
                 let token = rest.first().ok_or_else(|| missing("a TTL"))?;
