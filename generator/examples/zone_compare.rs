@@ -32,7 +32,10 @@ fn main() -> ExitCode {
 }
 
 fn line(owner: &[u8], kind: u16, ttl: u32, data: &[u8]) -> String {
-    let mut line = format!("{} {ttl} TYPE{kind} ", zones::name::show(&owner.to_ascii_lowercase()));
+    let mut line = format!(
+        "{} {ttl} TYPE{kind} ",
+        zones::name::show(&owner.to_ascii_lowercase())
+    );
     for byte in data {
         let _ = write!(line, "{byte:02x}");
     }
@@ -47,7 +50,11 @@ fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Option<&'b [u8]> {
 }
 
 fn number(bytes: &mut &[u8], count: usize) -> Option<u32> {
-    Some(take(bytes, count)?.iter().fold(0, |number, &byte| number << 8 | u32::from(byte)))
+    Some(
+        take(bytes, count)?
+            .iter()
+            .fold(0, |number, &byte| number << 8 | u32::from(byte)),
+    )
 }
 
 /// BIND's raw format, version 0: a header of 12 bytes, then record sets.

@@ -6,7 +6,8 @@
 	const flag = (e, name, value) => e.classList.toggle(name, value);
 	const pick = (list, i) => list[Math.max(0, Math.min(i, list.length - 1))];
 	const deck = $('.reveal'), is = mode => deck.matches('.' + mode);
-	const emit = (type, data) => deck.dispatchEvent(Object.assign(new Event(type, {bubbles: true}), data));
+	const emit = (type, data) => deck.dispatchEvent(Object.assign(new Event(type, {bubbles: true}),
+		{currentSlide: now, indexh: now.h, indexv: now.v}, data));
 
 	// The slides by column and row, and in order.
 	$$('[data-visibility=hidden]').forEach(s => s.remove());
@@ -27,7 +28,7 @@
 		const source = d.backgroundVideo || d.backgroundIframe;
 		const layer = document.createElement(d.backgroundVideo ? 'video' : source ? 'iframe' : 'div');
 		const backgroundImage = d.backgroundImage ? `url("${d.backgroundImage}")` : d.backgroundGradient;
-		Object.assign(layer, {className: 'slide-background', inert: true, muted: true, loop: true, autoplay: true, loading: 'lazy'});
+		Object.assign(layer, {className: 'slide-background', inert: true, tabIndex: -1, muted: true, loop: true, autoplay: true, loading: 'lazy'});
 		Object.assign(layer.style, d, {backgroundImage, opacity: d.backgroundOpacity});
 		if (source) layer.src = source;
 		s.style.backgroundColor = d.backgroundColor;
@@ -73,9 +74,9 @@
 		}
 
 		const [width, height] = is('print') ? [1280, 720] : [deck.clientWidth || 1, deck.clientHeight || 1];
-		const w = Math.max(600, 720 * width / height);
-		deck.style.cssText = `--w: ${w}px; --h: ${w * height / width}px; --s: ${width / w}`;
-		for (const s of every ? all : [now]) fit(s, w * height / width);
+		const w = Math.max(600, 720 * width / height), h = w * height / width;
+		deck.style.cssText = `--w: ${w}px; --h: ${h}px; --s: ${width / w}`;
+		for (const s of every ? all : [now]) fit(s, h);
 		if (map) now.scrollIntoView({block: 'center', inline: 'center'});
 		$('.slide-number').textContent = `${counted.indexOf(now) + 1 || '–'} / ${counted.length}`;
 		$('.progress').style.scale = `${now.n / (all.length - 1 || 1)} 1`;
@@ -84,7 +85,7 @@
 		if (from && from !== now) {
 			$$('video, audio', from).forEach(m => m.loop || m.pause());
 			$('.status').textContent = `${now.ariaLabel}: ${now.innerText}`;
-			emit('slidechanged', {previousSlide: from, currentSlide: now, indexh: now.h, indexv: now.v});
+			emit('slidechanged', {previousSlide: from});
 		} else if (from && fragments[0]) {
 			if (f > before) $('.status').textContent = fragments.map(e => e.innerText).join(' ');
 			emit(f > before ? 'fragmentshown' : 'fragmenthidden', {fragments});
@@ -93,8 +94,7 @@
 
 	// The slide's box grows by k, beyond 4 anything may wrap; pictures take what is left.
 	function fit(s, height) {
-		if (s.fitted === deck.style.cssText) return;
-		s.fitted = deck.style.cssText;
+		if (s.fitted === (s.fitted = deck.style.cssText)) return;
 		const fits = (k, picture) => {
 			flag(s, 'tight', k > 4);
 			s.style.setProperty('--k', k);
@@ -193,5 +193,5 @@
 		getCurrentSlide: () => now, isOverview: () => is('overview'), isReady: () => true,
 		on: (type, act) => on(type, act, deck),
 	};
-	setTimeout(() => emit('ready', {currentSlide: now, indexh: now.h, indexv: now.v}));
+	setTimeout(() => emit('ready'));
 })();

@@ -58,6 +58,7 @@ pub mod dns;
 mod hash;
 mod head;
 pub mod http;
+pub mod image;
 #[cfg(feature = "write")]
 pub mod write;
 

@@ -194,13 +194,7 @@ impl<'m, 'b> Message<'m, 'b> {
         place
     }
 
-    fn cname(
-        &mut self,
-        owner: usize,
-        ttl: u32,
-        labels: &[u8],
-        target: Name<'b>,
-    ) -> Option<usize> {
+    fn cname(&mut self, owner: usize, ttl: u32, labels: &[u8], target: Name<'b>) -> Option<usize> {
         self.pointer(owner)?;
         self.head(5, ttl)?;
         let length = self.at;

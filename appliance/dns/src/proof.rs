@@ -118,7 +118,9 @@ fn canonical_order(one: &[u8], other: &[u8]) -> Ordering {
         let a = a.and_then(|(start, length)| one.get(start..start + length));
         let b = b.and_then(|(start, length)| other.get(start..start + length));
         let fold = |label: Option<&'_ [u8]>, index: usize| {
-            label.and_then(|label| label.get(index)).map(u8::to_ascii_lowercase)
+            label
+                .and_then(|label| label.get(index))
+                .map(u8::to_ascii_lowercase)
         };
         for index in 0..64 {
             // A label that ends sorts before one that goes on.

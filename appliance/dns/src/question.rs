@@ -54,7 +54,9 @@ impl QueryName {
     pub fn replace_tail(&mut self, bytes: usize, tail: &[u8]) -> Option<()> {
         let length = bytes.checked_add(tail.len())?;
         let mut joined = [0; 255];
-        joined.get_mut(..bytes)?.copy_from_slice(self.wire.get(..bytes)?);
+        joined
+            .get_mut(..bytes)?
+            .copy_from_slice(self.wire.get(..bytes)?);
         joined.get_mut(bytes..length)?.copy_from_slice(tail);
         let joined = joined.get(..length)?;
         self.set(joined).map(|_| ())

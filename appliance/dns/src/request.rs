@@ -126,7 +126,11 @@ impl Request {
         }
         if questions == 0 {
             let has_cookie = self.edns.as_ref().is_some_and(|edns| edns.cookie.is_some());
-            return if has_cookie { Outcome::Cookie } else { malformed };
+            return if has_cookie {
+                Outcome::Cookie
+            } else {
+                malformed
+            };
         }
         Outcome::Query
     }

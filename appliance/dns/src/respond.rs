@@ -225,10 +225,7 @@ impl<'b> Search<'_, '_, 'b> {
         let mut some = false;
         for signatures in node.sets().filter_map(|set| set.signatures()) {
             some = true;
-            if !self
-                .message
-                .signatures(Owner::At(self.place), &signatures)
-            {
+            if !self.message.signatures(Owner::At(self.place), &signatures) {
                 break;
             }
         }
@@ -275,9 +272,7 @@ impl<'b> Search<'_, '_, 'b> {
         if self.name.replace_tail(own, target.wire()).is_none() {
             return Some(Next::Done(rcode::YXDOMAIN, Class::Positive));
         }
-        self.place = self
-            .message
-            .synthesized(old, set.ttl(), labels, target)?;
+        self.place = self.message.synthesized(old, set.ttl(), labels, target)?;
         // Who asks for a CNAME has it.
         if self.kind == kind::CNAME {
             return Some(Next::Done(rcode::NOERROR, Class::Positive));

@@ -109,9 +109,7 @@ impl<'b> Server<'b> {
         let outcome = request.read(buffer.get(..length)?);
         match outcome {
             Outcome::Silence => None,
-            Outcome::Refused(code) => {
-                finish(buffer, &request, code, Parts::default())
-            }
+            Outcome::Refused(code) => finish(buffer, &request, code, Parts::default()),
             Outcome::Cookie => self.reply(buffer, &mut request, peer, |_, _, _| Parts::default()),
             Outcome::Query => self.reply(buffer, &mut request, peer, Self::resolve),
         }
@@ -163,9 +161,9 @@ impl<'b> Server<'b> {
         let cookie = edns.cookie.map(|cookie| {
             let (secret, client) = (&self.secret, &cookie.client);
             let (address, seconds) = (peer.address, peer.seconds);
-            *genuine |= cookie.server.is_some_and(|server| {
-                cookie::is_valid(&server, secret, client, address, seconds)
-            });
+            *genuine |= cookie
+                .server
+                .is_some_and(|server| cookie::is_valid(&server, secret, client, address, seconds));
             (*client, cookie::make(secret, client, address, seconds))
         });
         Opt {

@@ -6,20 +6,23 @@
 
 #[cfg(feature = "dns")]
 use crate::dns::{DnsOptions, DnsServer};
+use crate::sandbox::{Calls, Identity, Sandbox};
 #[cfg(feature = "http")]
 use crate::server::{Options, Server};
 use crate::stop::Stop;
 #[cfg(feature = "http")]
 use applgen_bundle::boot::Log;
-use applgen_bundle::boot::{Fault, Keys, Listen, WordError, Words};
+use applgen_bundle::boot::{Fault, Keys, Listen, User, WordError, Words};
 #[cfg(feature = "dns")]
 use applgen_bundle::dns::Zones;
 #[cfg(feature = "http")]
 use applgen_bundle::http::Site;
 use applgen_bundle::{Bundle, TAG_BOOT, TAG_DNS, TAG_HTTP};
+#[cfg(feature = "http")]
+use applgen_http::log::Format;
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
@@ -39,17 +42,24 @@ const HELP: &str = "\
 Serves the site that is in this file.
 
   http=[ADDR:]PORT   where to listen for HTTP (default 127.0.0.1:8080; port 0: any)
-  dns=[ADDR:]PORT    where to listen for DNS, UDP and TCP (default 127.0.0.1:5353)
-  log=off|common     access log of HTTP on stderr (default off)
-  cookie-secret=HEX  32 digits, the same for all servers of a zone (default: random)
+  dns=[ADDR:]PORT    where to listen for DNS (default 127.0.0.1:5353)
+  log=off|common|json  access log of HTTP on stderr (default off)
   threads=N          event loops (default: one for each core)
+  user=UID[:GID]     whom to become when started by root (default 65534:65534)
+  sandbox=on|off     whether to give up what is not needed (default on)
+  handover=on|off    whether another image may be listening there, which is
+                     about to be stopped (default off)
+  cookie-secret=HEX  what DNS cookies are made with, 32 digits, the same for all
+                     servers of one address (default: random)
   --help             this text
 
 SIGTERM, SIGINT and SIGHUP finish the answers in flight, then end it.
+Sockets that a service manager hands over (LISTEN_FDS) are used instead of http=.
 ";
 
-/// Serves `bundle` as the words in it and the `arguments` say, until a signal.
-pub fn run(bundle: &[u8], arguments: &[String]) -> ExitCode {
+/// Serves `bundle` as the words in it and the `arguments` say, until a signal;
+/// on `sockets` that listen already, if there are any.
+pub fn run(bundle: &[u8], arguments: &[String], sockets: Vec<TcpListener>) -> ExitCode {
     if arguments
         .iter()
         .any(|argument| argument == "--help" || argument == "-h")
@@ -59,10 +69,25 @@ pub fn run(bundle: &[u8], arguments: &[String]) -> ExitCode {
             Err(_) => ExitCode::from(1),
         };
     }
-    match serve(bundle, arguments) {
+    match serve(bundle, arguments, sockets) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => fail(&message),
     }
+}
+
+/// The process's arguments, where all are text.
+pub fn arguments() -> Result<Vec<String>, ExitCode> {
+    let mut arguments = Vec::new();
+    for argument in std::env::args_os().skip(1) {
+        match argument.into_string() {
+            Ok(argument) => arguments.push(argument),
+            Err(argument) => {
+                let shown = argument.to_string_lossy().into_owned();
+                return Err(fail(&format!("`{shown}`: no such boot word")));
+            }
+        }
+    }
+    Ok(arguments)
 }
 
 /// Says what is wrong, and gives the code for it.
@@ -72,7 +97,7 @@ pub fn fail(message: &dyn Display) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-fn serve(bundle: &[u8], arguments: &[String]) -> Result<(), String> {
+fn serve(bundle: &[u8], arguments: &[String], sockets: Vec<TcpListener>) -> Result<(), String> {
     let bundle = Bundle::parse(bundle).map_err(|error| error.to_string())?;
     let defaults = bundle.section(TAG_BOOT).map_or(&[][..], |boot| boot.bytes);
     let defaults = str::from_utf8(defaults)
@@ -85,13 +110,24 @@ fn serve(bundle: &[u8], arguments: &[String]) -> Result<(), String> {
         taken.map_err(|error| explain(&error))?;
     }
     let words = given.or(defaults);
+    let sandbox = words.sandbox.unwrap_or(true).then_some(Sandbox {
+        calls: Calls::Sockets,
+        identity: words.user.map(|User { uid, gid }| Identity { uid, gid }),
+    });
 
     let stop = Stop::new();
-    let services = Services::bind(&bundle, &given, &words)?;
-    stop.on_signals()
+    let signals = stop
+        .signals()
         .map_err(|error| format!("cannot wait for signals: {error}"))?;
+    let services = Services::bind(&bundle, &given, &words, sockets)?;
+    let ready = move || {
+        if let Some(sandbox) = sandbox {
+            sandbox.enter().map_err(io::Error::other)?;
+        }
+        signals.watch()
+    };
     services
-        .run(&stop)
+        .run(&stop, ready)
         .map_err(|error| format!("cannot go on: {error}"))
 }
 
@@ -104,16 +140,52 @@ struct Services<'b> {
 }
 
 impl<'b> Services<'b> {
-    fn bind(bundle: &Bundle<'b>, given: &Words<'_>, words: &Words<'_>) -> Result<Self, String> {
+    /// Listens, for HTTP on `sockets` if there are any.
+    fn bind(
+        bundle: &Bundle<'b>,
+        given: &Words<'_>,
+        words: &Words<'_>,
+        sockets: Vec<TcpListener>,
+    ) -> Result<Self, String> {
+        // A word for what is not there would be a wish that nobody hears.
+        let services = [
+            ("http", given.http, TAG_HTTP, cfg!(feature = "http")),
+            ("dns", given.dns, TAG_DNS, cfg!(feature = "dns")),
+        ];
+        for (word, given, tag, has_code) in services {
+            match bundle.section(tag) {
+                Some(_) if !has_code => {
+                    return Err(format!(
+                        "the bundle has a section `{word}`, and this kernel cannot serve it"
+                    ));
+                }
+                None if given.is_some() => {
+                    return Err(format!("`{word}=`: this image has nothing to serve there"));
+                }
+                _ => {}
+            }
+        }
+        if services
+            .iter()
+            .all(|&(_, _, tag, _)| bundle.section(tag).is_none())
+        {
+            return Err("the bundle has nothing to serve".to_string());
+        }
         #[cfg(feature = "http")]
         let http = match bundle.section(TAG_HTTP) {
             Some(section) => {
                 let site = Site::parse(section).map_err(|error| error.to_string())?;
-                let server = Server::bind(site, http_options(words));
-                Some(server.map_err(|error| error.to_string())?)
+                let options = http_options(words);
+                Some(match sockets.is_empty() {
+                    true => Server::bind(site, options).map_err(|error| error.to_string())?,
+                    false => Server::adopt(site, options, &sockets).map_err(|error| {
+                        format!("cannot use the sockets in `LISTEN_FDS`: {error}")
+                    })?,
+                })
             }
             None => None,
         };
+        drop(sockets);
         #[cfg(feature = "dns")]
         let dns = match bundle.section(TAG_DNS) {
             Some(section) => {
@@ -123,77 +195,78 @@ impl<'b> Services<'b> {
             }
             None => None,
         };
-        // A word for what is not there would be a wish that nobody hears.
-        let is_there = [
-            ("http", given.http.is_some(), TAG_HTTP, cfg!(feature = "http")),
-            ("dns", given.dns.is_some(), TAG_DNS, cfg!(feature = "dns")),
-        ];
-        for (word, is_given, tag, has_code) in is_there {
-            let has_section = bundle.section(tag).is_some();
-            if has_section && !has_code {
-                return Err(format!(
-                    "the bundle has a section `{word}`, and this kernel cannot serve it"
-                ));
-            }
-            if is_given && !has_section {
-                return Err(format!("`{word}=`: this image has nothing to serve there"));
-            }
-        }
-        let services = Self {
+        Ok(Self {
             #[cfg(feature = "http")]
             http,
             #[cfg(feature = "dns")]
             dns,
-        };
-        if is_there
-            .iter()
-            .all(|&(_, _, tag, _)| bundle.section(tag).is_none())
-        {
-            return Err("the bundle has nothing to serve".to_string());
-        }
-        Ok(services)
+        })
     }
 
-    /// Serves until `stop`; where one service fails, the other ends too.
-    fn run(self, stop: &Stop) -> io::Result<()> {
+    /// Serves until `stop`; where one service fails, the other ends too. `ready`
+    /// is called when everything is open and no thread has started.
+    fn run(self, stop: &Stop, ready: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         #[cfg(feature = "dns")]
-        let dns = move || match self.dns {
-            Some(dns) => dns.run(stop, |address| announce(&format!("dns://{address}"))),
-            None => Ok(()),
+        let dns = match self.dns {
+            Some(dns) => {
+                let address = dns.address();
+                Some((address, dns.prepare(stop)?))
+            }
+            None => None,
         };
         #[cfg(feature = "http")]
-        let http = move || match self.http {
-            Some(http) => http.run(stop, |address| announce(&format!("http://{address}/"))),
-            None => Ok(()),
-        };
-        #[cfg(all(feature = "http", feature = "dns"))]
-        return std::thread::scope(|scope| {
-            let ending = |result: io::Result<()>| {
+        if let Some(http) = self.http {
+            return std::thread::scope(|scope| {
+                let result = http.run(stop, |addresses| {
+                    ready()?;
+                    let urls: Vec<String> = addresses
+                        .iter()
+                        .map(|address| format!("http://{address}/"))
+                        .collect();
+                    #[cfg(not(feature = "dns"))]
+                    let _ = scope;
+                    announce(&urls);
+                    #[cfg(feature = "dns")]
+                    if let Some((address, dns)) = dns {
+                        std::thread::Builder::new()
+                            .name("dns-0".into())
+                            .stack_size(256 * 1024)
+                            .spawn_scoped(scope, move || {
+                                let result = dns.run();
+                                if let Err(error) = &result {
+                                    fail(&format!("DNS cannot go on: {error}"));
+                                }
+                                stop.stop();
+                                result
+                            })?;
+                        announce(&[format!("dns://{address}")]);
+                    }
+                    Ok(())
+                });
+                // The scope waits for the other one.
                 if result.is_err() {
                     stop.stop();
                 }
                 result
-            };
-            let other = std::thread::Builder::new()
-                .name("dns-0".into())
-                .stack_size(256 * 1024)
-                .spawn_scoped(scope, move || ending(dns()))?;
-            let result = ending(http());
-            let other = other.join();
-            result.and(other.unwrap_or_else(|_| Err(io::Error::other("a thread panicked"))))
-        });
-        #[cfg(all(feature = "http", not(feature = "dns")))]
-        return http();
-        #[cfg(all(feature = "dns", not(feature = "http")))]
-        return dns();
+            });
+        }
+        #[cfg(feature = "dns")]
+        if let Some((address, dns)) = dns {
+            ready()?;
+            announce(&[format!("dns://{address}")]);
+            return dns.run();
+        }
+        Ok(())
     }
 }
 
-/// Says that a service answers.
-fn announce(url: &str) {
+/// Says what answers now.
+fn announce(urls: &[String]) {
     let mut stdout = io::stdout().lock();
-    // Whoever does not read it does without.
-    let _ = writeln!(stdout, "listening {url}");
+    for url in urls {
+        // Whoever does not read it does without.
+        let _ = writeln!(stdout, "listening {url}");
+    }
     let _ = stdout.flush();
 }
 
@@ -213,7 +286,12 @@ fn threads(words: &Words<'_>) -> Option<NonZeroUsize> {
 #[cfg(feature = "http")]
 fn http_options(words: &Words<'_>) -> Options {
     let mut options = Options::new(address(words.http, DEFAULT_HTTP_PORT));
-    options.log = words.log == Some(Log::Common);
+    options.log = match words.log {
+        None | Some(Log::Off) => None,
+        Some(Log::Common) => Some(Format::Common),
+        Some(Log::Json) => Some(Format::Json),
+    };
+    options.handover = words.handover == Some(true);
     options.threads = threads(words).unwrap_or(options.threads);
     options
 }
@@ -222,13 +300,14 @@ fn http_options(words: &Words<'_>) -> Options {
 fn dns_options(words: &Words<'_>) -> DnsOptions {
     let mut options = DnsOptions::new(address(words.dns, DEFAULT_DNS_PORT));
     options.threads = threads(words).unwrap_or(options.threads);
+    options.handover = words.handover == Some(true);
     options.cookie_secret = words.cookie_secret;
     options
 }
 
 fn explain(error: &WordError<'_>) -> String {
     let hint = match error.fault {
-        Fault::Unknown => "the words are `http=`, `dns=`, `log=`, `threads=` and `cookie-secret=`; `--help` explains them",
+        Fault::Unknown => "`--help` lists the words",
         Fault::NotHere => "a process has the addresses of its host; it takes `http=ADDR:PORT`",
         Fault::Malformed(_) => return error.to_string(),
     };

@@ -6,11 +6,13 @@
 //! # The layers, from the outside in
 //!
 //! - [`app`]: a bundle and boot words in, an exit code out.
-//! - [`image`]: where a process finds the bundle that was attached to it.
+//! - [`applgen_bundle::image`]: where a process finds the bundle that was attached to it.
 //!   Needs no file, so that an image runs in an empty root directory.
 //! - [`server`](Server): listening sockets and threads, one for each core.
 //!   **Rule: threads share nothing but the bundle and the switch that stops
 //!   them.** Each has its own socket on the same address (`SO_REUSEPORT`).
+//! - [`sandbox`]: what the process gives up before it answers the first
+//!   request. [`activation`]: sockets that were opened for it.
 //! - `worker`, `converse`: the event loop, on mio. **Rule: a request costs two
 //!   system calls.** Events are edge-triggered and registered once; a short
 //!   read has taken everything; head and body leave in one gathering write;
@@ -26,26 +28,27 @@
 //!
 //! # Boot words
 //!
-//! `http=[ADDR:]PORT`, `dns=[ADDR:]PORT`, `log=off|common`, `threads=N`,
-//! `cookie-secret=HEX`; see [`applgen_bundle::boot`].
+//! `http=[ADDR:]PORT`, `dns=[ADDR:]PORT`, `log=off|common|json`, `threads=N`,
+//! `user=UID[:GID]`, `sandbox=on|off`, `handover=on|off`, `cookie-secret=HEX`; see [`applgen_bundle::boot`].
 //!
 //! # Features
 //!
 //! `http` and `dns`, each for images whose site needs it; an image has one of
-//! them at least.
+//! them at least. `tap` is the kernel of `--tap`.
 #![deny(unsafe_code)]
 
 #[cfg(not(any(feature = "http", feature = "dns")))]
 compile_error!("a kernel that serves nothing: enable the feature `http`, `dns` or both");
 
+pub mod activation;
 pub mod app;
+pub mod attached;
 #[cfg(feature = "http")]
 mod clock;
 #[cfg(feature = "http")]
 mod converse;
 #[cfg(feature = "dns")]
 pub mod dns;
-pub mod image;
 #[cfg(feature = "http")]
 pub mod limits;
 mod listen;
@@ -55,9 +58,12 @@ mod log;
 mod output;
 #[cfg(feature = "http")]
 mod peers;
+pub mod sandbox;
 #[cfg(feature = "http")]
 mod server;
 mod stop;
+#[cfg(feature = "tap")]
+pub mod tap;
 #[cfg(feature = "http")]
 mod worker;
 
@@ -66,4 +72,4 @@ pub use limits::Limits;
 pub use listen::ListenError;
 #[cfg(feature = "http")]
 pub use server::{Options, Server};
-pub use stop::{Stop, Stopping};
+pub use stop::{Stop, StopSignals, Stopping};

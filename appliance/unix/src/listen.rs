@@ -30,7 +30,8 @@ impl fmt::Display for ListenError {
             ErrorKind::AddrInUse => write!(
                 f,
                 "`{address}` is in use already\n\nhint: another address is given as \
-                 `{word}=ADDR:PORT`"
+                 `{word}=ADDR:PORT`; to replace an image that runs, start the new one with \
+                 `handover=on`, then stop the old one"
             ),
             ErrorKind::PermissionDenied => write!(
                 f,
@@ -51,11 +52,13 @@ impl fmt::Display for ListenError {
 impl std::error::Error for ListenError {}
 
 /// So many listeners on one address. Port 0 is one that is free, the same for
-/// all of them.
+/// all of them. With `handover` another process of this user may be listening
+/// there already, which is about to be stopped; else that is an error.
 pub fn listen(
     word: &'static str,
     address: SocketAddr,
     count: usize,
+    handover: bool,
 ) -> Result<Vec<TcpListener>, ListenError> {
     let failed = |error| ListenError {
         word,
@@ -64,7 +67,7 @@ pub fn listen(
     };
     // Sockets that share an address would share it with another process too:
     // one that asks for it alone finds out whether somebody is there.
-    if address.port() != 0 {
+    if address.port() != 0 && !handover {
         bind(address, Type::STREAM, false).map_err(failed)?;
     }
     let mut listeners: Vec<TcpListener> = Vec::with_capacity(count);
@@ -83,13 +86,16 @@ pub fn datagrams(
     word: &'static str,
     address: SocketAddr,
     count: usize,
+    handover: bool,
 ) -> Result<Vec<Socket>, ListenError> {
     let failed = |error| ListenError {
         word,
         address,
         error,
     };
-    bind(address, Type::DGRAM, false).map_err(failed)?;
+    if !handover {
+        bind(address, Type::DGRAM, false).map_err(failed)?;
+    }
     let sockets = (0..count).map(|_| bind(address, Type::DGRAM, true));
     sockets.collect::<io::Result<_>>().map_err(failed)
 }
@@ -126,26 +132,28 @@ mod tests {
 
     #[test]
     fn listeners_share_a_port_with_each_other_alone() {
-        let listeners = listen("http", "127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let listeners = listen("http", "127.0.0.1:0".parse().unwrap(), 3, false).unwrap();
         let address = listeners[0].local_addr().unwrap();
         assert_ne!(address.port(), 0);
         for listener in &listeners {
             assert_eq!(listener.local_addr().unwrap(), address);
         }
-        let error = listen("http", address, 1).unwrap_err();
+        let error = listen("http", address, 1, false).unwrap_err();
         assert_eq!(error.error.kind(), ErrorKind::AddrInUse);
         assert!(
             error
                 .to_string()
                 .contains(&format!("`{address}` is in use"))
         );
-        drop(listeners);
-        listen("http", address, 2).unwrap();
+        // But with the one that takes over.
+        let successor = listen("http", address, 1, true).unwrap();
+        drop((listeners, successor));
+        listen("http", address, 2, false).unwrap();
     }
 
     #[test]
     fn accepted_connections_do_not_wait_for_more() {
-        let mut listeners = listen("http", "127.0.0.1:0".parse().unwrap(), 1).unwrap();
+        let mut listeners = listen("http", "127.0.0.1:0".parse().unwrap(), 1, false).unwrap();
         let listener = listeners.pop().unwrap();
         let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, _) = loop {
@@ -159,7 +167,7 @@ mod tests {
 
     #[test]
     fn addresses_of_others_are_refused() {
-        let error = listen("http", "192.0.2.1:80".parse().unwrap(), 1).unwrap_err();
+        let error = listen("http", "192.0.2.1:80".parse().unwrap(), 1, false).unwrap_err();
         assert!(
             error.to_string().contains("no address of this machine"),
             "{error}"

@@ -67,13 +67,13 @@ impl Query {
         };
         let mut name = match random.below(12) {
             // What a wildcard answers for.
-            0..=3 if owner.starts_with("*.") && random.chance(60) => {
-                owner.replacen('*', "any", 1)
-            }
+            0..=3 if owner.starts_with("*.") && random.chance(60) => owner.replacen('*', "any", 1),
             0..=3 => owner,
             4 | 5 => format!("x.{owner}"),
             6 => format!("*.{owner}"),
-            7 => owner.split_once('.').map_or(owner.clone(), |(_, above)| above.to_owned()),
+            7 => owner
+                .split_once('.')
+                .map_or(owner.clone(), |(_, above)| above.to_owned()),
             8 => zone.name(random, 3),
             9 => format!("x.y.{owner}"),
             // What a record points to.
@@ -81,7 +81,9 @@ impl Query {
                 let data = zone.owners[&owner].iter();
                 let words = data.filter_map(|(_, data)| data.split(' ').next_back());
                 let names: Vec<&str> = words.filter(|word| word.ends_with('.')).collect();
-                names.first().map_or(owner.clone(), |name| (*name).to_owned())
+                names
+                    .first()
+                    .map_or(owner.clone(), |name| (*name).to_owned())
             }
             _ if random.chance(50) => "www.elsewhere.example.".to_owned(),
             _ => {
@@ -93,7 +95,9 @@ impl Query {
             name = ".".to_owned();
         }
         while name.len() > 254 {
-            name = name.split_once('.').map_or(".".into(), |(_, above)| above.to_owned());
+            name = name
+                .split_once('.')
+                .map_or(".".into(), |(_, above)| above.to_owned());
         }
         // DNAMEs that make names too long.
         if random.chance(10) && name.len() < 200 {
@@ -112,13 +116,17 @@ impl Query {
             name: name.to_ascii_lowercase(),
             kind,
             tcp: random.chance(25),
-            size: random.chance(60).then(|| *random.pick(&[0, 512, 513, 1232, 4096])),
+            size: random
+                .chance(60)
+                .then(|| *random.pick(&[0, 512, 513, 1232, 4096])),
             dnssec: random.chance(20),
         };
         let rd = u8::from(random.chance(50));
         let cd = if random.chance(20) { 0x10 } else { 0 };
         query.bytes.extend(id.to_be_bytes());
-        query.bytes.extend([rd, cd, 0, 1, 0, 0, 0, 0, 0, u8::from(query.size.is_some())]);
+        query
+            .bytes
+            .extend([rd, cd, 0, 1, 0, 0, 0, 0, 0, u8::from(query.size.is_some())]);
         for label in mixed.split('.').filter(|label| !label.is_empty()) {
             query.bytes.push(label.len() as u8);
             query.bytes.extend(label.bytes());
@@ -129,7 +137,9 @@ impl Query {
         if let Some(size) = query.size {
             query.bytes.extend([0, 0, 41]);
             query.bytes.extend(size.to_be_bytes());
-            query.bytes.extend([0, 0, if query.dnssec { 0x80 } else { 0 }, 0, 0, 0]);
+            query
+                .bytes
+                .extend([0, 0, if query.dnssec { 0x80 } else { 0 }, 0, 0, 0]);
         }
         query
     }
@@ -138,7 +148,11 @@ impl Query {
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let transport = if self.tcp { "TCP" } else { "UDP" };
-        write!(f, "{} TYPE{} {transport} EDNS {:?} DO {}", self.name, self.kind, self.size, self.dnssec)
+        write!(
+            f,
+            "{} TYPE{} {transport} EDNS {:?} DO {}",
+            self.name, self.kind, self.size, self.dnssec
+        )
     }
 }
 
@@ -164,7 +178,9 @@ impl Server {
         let mut answer = vec![0; 65_536];
         if query.tcp {
             let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
-            stream.set_read_timeout(Some(Duration::from_secs(3))).expect("a time-out");
+            stream
+                .set_read_timeout(Some(Duration::from_secs(3)))
+                .expect("a time-out");
             let mut message = (query.bytes.len() as u16).to_be_bytes().to_vec();
             message.extend(&query.bytes);
             stream.write_all(&message).expect("it takes the query");
@@ -191,6 +207,7 @@ impl Server {
         if let Err(error) = hickory_proto::op::Message::from_vec(&bytes) {
             panic!("hickory-proto cannot read the answer to {query}: {error}");
         }
-        Message::read(&bytes).unwrap_or_else(|| panic!("a malformed answer to {query}: {bytes:02x?}"))
+        Message::read(&bytes)
+            .unwrap_or_else(|| panic!("a malformed answer to {query}: {bytes:02x?}"))
     }
 }

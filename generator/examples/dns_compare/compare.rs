@@ -50,7 +50,11 @@ pub fn class(query: &Query, zone: &Zone, ours: &Message) -> &'static str {
     let exists = zone.exists(&query.name);
     if answer.is_empty() {
         if authority.iter().any(|record| record.kind == 2) && ours.flags & AA == 0 {
-            return if query.tcp { "referral over TCP" } else { "referral" };
+            return if query.tcp {
+                "referral over TCP"
+            } else {
+                "referral"
+            };
         }
         return match exists {
             Some(true) => "NODATA",
@@ -90,7 +94,9 @@ pub fn compare(
     // that it is no more than room was for.
     if cut(nsd) == cut(knot) && cut(ours) != cut(nsd) {
         let reason = truncation(query, ours, nsd, knot);
-        return reason.map(|reason| vec![reason]).ok_or_else(|| "TC".to_owned());
+        return reason
+            .map(|reason| vec![reason])
+            .ok_or_else(|| "TC".to_owned());
     }
     if cut(ours) {
         return Ok(vec!["truncated: sections are not compared"]);
@@ -140,7 +146,10 @@ fn reason(
 ) -> Option<&'static str> {
     let aliases = |message: &Message| {
         let answer = message.sections[0].iter();
-        answer.filter(|record| matches!(record.kind, 5 | 39)).cloned().collect::<Vec<_>>()
+        answer
+            .filter(|record| matches!(record.kind, 5 | 39))
+            .cloned()
+            .collect::<Vec<_>>()
     };
     if query.kind == 255 {
         // RFC 8482 §4.1 leaves the choice of the set open.
@@ -152,7 +161,8 @@ fn reason(
         return Some("a question for RRSIG or NSEC follows no alias, as in Knot");
     }
     let into_itself = aliases(knot).iter().any(|record| {
-        record.kind == 39 && format!(".{}", record.data.trim()).ends_with(&format!(".{}", record.owner))
+        record.kind == 39
+            && format!(".{}", record.data.trim()).ends_with(&format!(".{}", record.owner))
     });
     if into_itself {
         // Knot goes on until the name is too long, and says YXDOMAIN to those
@@ -163,17 +173,21 @@ fn reason(
         // RFC 6672 §2.2 asks for the DNAME alone; the name is not negative.
         return Some("YXDOMAIN comes without a SOA, as in NSD");
     }
-    let is_star = |record: &crate::wire::Record| record.kind == 39 && record.owner.starts_with("*.");
+    let is_star =
+        |record: &crate::wire::Record| record.kind == 39 && record.owner.starts_with("*.");
     if ours.sections[0].iter().any(is_star) && ours.sections[0] == nsd.sections[0] {
         // Knot answers with a DNAME of a name that does not own it.
         return Some("below a DNAME of the name `*`, as in NSD");
     }
     let holder = |name: &str| {
-        let all = zones.iter().filter(|zone| name == zone.apex || name.ends_with(&format!(".{}", zone.apex)));
+        let all = zones
+            .iter()
+            .filter(|zone| name == zone.apex || name.ends_with(&format!(".{}", zone.apex)));
         all.map(|zone| zone.apex.clone()).max_by_key(String::len)
     };
     let leaves = aliases(ours).iter().any(|record| {
-        record.kind == 5 && holder(record.data.trim()) != holder(&record.owner)
+        record.kind == 5
+            && holder(record.data.trim()) != holder(&record.owner)
             && holder(record.data.trim()).is_some()
     });
     if leaves && ours.sections[0] == nsd.sections[0] {

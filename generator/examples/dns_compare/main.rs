@@ -39,7 +39,9 @@ fn main() -> ExitCode {
 }
 
 fn run(seed: u64, count: u64, queries: u64, ports: [u16; 3]) -> ExitCode {
-    let zones: Vec<zones::Zone> = (0..count).map(|number| zones::Zone::new(seed, number)).collect();
+    let zones: Vec<zones::Zone> = (0..count)
+        .map(|number| zones::Zone::new(seed, number))
+        .collect();
     let mut random = random::Random::new(seed ^ 0xa5a5);
     let servers = ports.map(ask::Server::new);
     let mut classes: BTreeMap<&str, u64> = BTreeMap::new();
@@ -51,7 +53,9 @@ fn run(seed: u64, count: u64, queries: u64, ports: [u16; 3]) -> ExitCode {
         let query = ask::Query::near(zone, &zones, &mut random, number as u16);
         let [ours, nsd, knot] = [0, 1, 2].map(|server| servers[server].ask(&query));
         let result = compare::compare(&query, &zones, &ours, &nsd, &knot);
-        *classes.entry(compare::class(&query, zone, &ours)).or_default() += 1;
+        *classes
+            .entry(compare::class(&query, zone, &ours))
+            .or_default() += 1;
         match result {
             Ok(found) => {
                 if let Ok(wanted) = std::env::var("SHOW")

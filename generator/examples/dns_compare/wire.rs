@@ -170,10 +170,20 @@ fn hex(bytes: &[u8]) -> String {
 
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "flags {:04x} code {} {} bytes", self.flags, self.code(), self.length)?;
+        write!(
+            f,
+            "flags {:04x} code {} {} bytes",
+            self.flags,
+            self.code(),
+            self.length
+        )?;
         for (name, section) in ["AN", "AU", "AD"].iter().zip(&self.sections) {
             for record in section {
-                write!(f, "\n    {name} {} {} TYPE{} {}", record.owner, record.ttl, record.kind, record.data)?;
+                write!(
+                    f,
+                    "\n    {name} {} {} TYPE{} {}",
+                    record.owner, record.ttl, record.kind, record.data
+                )?;
             }
         }
         Ok(())

@@ -19,7 +19,18 @@ pub struct Zone {
 }
 
 const LABELS: [&str; 14] = [
-    "a", "b", "c", "D", "eE", "*", "*", "ns", "w-w", "0", "_x", "*a",
+    "a",
+    "b",
+    "c",
+    "D",
+    "eE",
+    "*",
+    "*",
+    "ns",
+    "w-w",
+    "0",
+    "_x",
+    "*a",
     "a-label-of-the-most-bytes-that-there-can-be-in-one-which-is-63a",
     "xn--bcher-kva",
 ];
@@ -33,7 +44,15 @@ impl Zone {
             apex: apex.clone(),
         };
         let mut random = Random::new(seed.wrapping_mul(1000).wrapping_add(number));
-        zone.add(&apex, "SOA", format!("ns.{apex} Host.{apex} {} 3600 600 86400 {}", number + 1, 60 + random.below(7200)));
+        zone.add(
+            &apex,
+            "SOA",
+            format!(
+                "ns.{apex} Host.{apex} {} 3600 600 86400 {}",
+                number + 1,
+                60 + random.below(7200)
+            ),
+        );
         zone.add(&apex, "NS", format!("ns.{apex}"));
         zone.add(&apex, "NS", "ns.elsewhere.test.".to_owned());
         if random.chance(80) {
@@ -59,7 +78,12 @@ impl Zone {
             zone.add(&child, "NS", format!("ns.{child}"));
             zone.add(&format!("ns.{child}"), "A", "192.0.2.54".to_owned());
             if random.chance(90) {
-                zone.add(&child, "DS", "1 13 2 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".to_owned());
+                zone.add(
+                    &child,
+                    "DS",
+                    "1 13 2 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+                        .to_owned(),
+                );
             }
         }
         zone.tidy();
@@ -122,7 +146,14 @@ impl Zone {
             }
             5 => {
                 for number in 0..1 + random.below(30) {
-                    self.add(owner, "TXT", format!("\"text {number} of several {}\"", "x".repeat(ip as usize / 2)));
+                    self.add(
+                        owner,
+                        "TXT",
+                        format!(
+                            "\"text {number} of several {}\"",
+                            "x".repeat(ip as usize / 2)
+                        ),
+                    );
                 }
             }
             6 | 7 => {
@@ -166,7 +197,12 @@ impl Zone {
                     }
                 }
                 if random.chance(80) {
-                    self.add(owner, "DS", "7 13 2 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".to_owned());
+                    self.add(
+                        owner,
+                        "DS",
+                        "7 13 2 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+                            .to_owned(),
+                    );
                 }
             }
             17 => self.add(owner, "TYPE65280", "\\# 3 abcdef".to_owned()),
@@ -266,7 +302,10 @@ pub fn write(seed: u64, count: u64, directory: &Path) {
         fs::write(&file, zone.text()).expect("a file");
         let file = file.display();
         let _ = writeln!(nsd, "zone:\n  name: \"{name}\"\n  zonefile: \"{file}\"");
-        let _ = writeln!(knot, "  - domain: {name}\n    file: {file}\n    journal-content: none\n    zonefile-sync: -1");
+        let _ = writeln!(
+            knot,
+            "  - domain: {name}\n    file: {file}\n    journal-content: none\n    zonefile-sync: -1"
+        );
     }
     fs::write(directory.join("nsd.zones"), nsd).expect("a file");
     fs::write(directory.join("knot.zones"), knot).expect("a file");

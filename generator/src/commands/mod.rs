@@ -7,6 +7,7 @@ mod inspect;
 mod new;
 mod pipeline;
 mod run;
+mod sites;
 
 use std::io::Write;
 

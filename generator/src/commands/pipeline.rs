@@ -3,20 +3,25 @@
 use std::path::{Path, PathBuf};
 
 use applgen_bundle::{
-    boot::{Keys, Words},
-    write::{BundleWriter, DnsOptions, DnsSection, FinishedBundle},
+    boot::{Ip4, Keys, Words},
+    write::{BundleWriter, DnsOptions, DnsSection, FinishedBundle, HttpSection},
 };
 use serde_json::json;
 
+use super::sites::{self, Loaded};
 use crate::{
     assets::{self, Cache, Totals},
     failure::Failure,
-    image::{Feature, Features, Target, environment::Environment, manifest::ZonePart},
+    image::{
+        Feature, Features, Target, descriptors,
+        environment::Environment,
+        manifest::{self, ZonePart},
+    },
     progress::Progress,
-    render::{self, DeckSummary, Rendered},
+    render::DeckSummary,
     report::{self, Diagnostic, Diagnostics, Level},
     site::{self, Site},
-    zones::{self, Zone},
+    zones::Zone,
 };
 
 /// The directory that images go to when nothing else is said; never site input.
@@ -50,11 +55,11 @@ pub fn bundle(
     progress: &Progress,
 ) -> Result<Bundled, Failure> {
     let mut diagnostics = Diagnostics::new();
-    let loaded = load(named, outputs, &mut diagnostics);
+    let loaded = sites::load(named, outputs, &mut diagnostics);
     report::tell_all(&diagnostics, false);
     let Loaded {
         site,
-        rendered,
+        served,
         zones,
     } = loaded?;
     if diagnostics.has_errors() {
@@ -73,17 +78,38 @@ pub fn bundle(
         None => Cache::none(),
     };
     let limit_bytes = site.config.limit_bytes();
+    let mut section = HttpSection::new();
+    let mut totals = Totals::default();
+    let mut decks = Vec::new();
+    for (number, served) in served.into_iter().enumerate() {
+        if number > 0 {
+            section.begin_host().map_err(assets::too_large)?;
+        }
+        sites::add_names(&mut section, &served)?;
+        let output = served.rendered.output;
+        let of_site = assets::fill(&mut section, output, limit_bytes, &cache, progress)?;
+        totals.resources += of_site.resources;
+        totals.raw_bytes += of_site.raw_bytes;
+        decks.extend(served.rendered.decks);
+    }
     let mut features = Features::new();
+    if totals.resources > 0 {
+        features.need(Feature::Http, reason(&decks, totals.resources));
+    }
+    if !zones.is_empty() {
+        let what = format!("the site has {}", super::count(zones.len(), "zone"));
+        features.need(Feature::Dns, what);
+    }
     let mut writer = BundleWriter::new();
     let words = boot_words(&site, target)?;
+    if target.is_guest() {
+        network_features(&words, &mut features)?;
+    }
     if !words.is_empty() {
         writer.boot(&words);
     }
-    let mut totals = Totals::default();
-    if site.layout.has_pages() {
-        let section;
-        (section, totals) = assets::http_section(rendered.output, limit_bytes, &cache, progress)?;
-        features.need(Feature::Http, reason(&rendered.decks, totals.resources));
+    writer.info(&info(&site, &decks, &zones, &features));
+    if totals.resources > 0 {
         writer.http(section);
     }
     let parts = zones
@@ -95,11 +121,6 @@ pub fn bundle(
         })
         .collect();
     if !zones.is_empty() {
-        let what = format!("the site has {}", super::count(zones.len(), "zone"));
-        features.need(Feature::Dns, what);
-    }
-    writer.info(&info(&site, &rendered.decks, &zones, &features));
-    if !zones.is_empty() {
         let section = dns_section(&site, zones)?;
         writer.dns(section).map_err(assets::too_large)?;
     }
@@ -107,39 +128,9 @@ pub fn bundle(
     Ok(Bundled {
         bundle,
         features,
-        decks: rendered.decks,
+        decks,
         zones: parts,
         totals,
-    })
-}
-
-/// A site, its pages and its zones.
-pub struct Loaded {
-    /// The site.
-    pub site: Site,
-    /// What it serves over HTTP.
-    pub rendered: Rendered,
-    /// What it serves over DNS.
-    pub zones: Vec<Zone>,
-}
-
-/// Loads a site, renders its pages and reads its zones. All that is wrong with
-/// any of them is told.
-pub fn load(
-    named: &Path,
-    outputs: &[PathBuf],
-    diagnostics: &mut Diagnostics,
-) -> Result<Loaded, Failure> {
-    let site = site::load(named, outputs, diagnostics)?;
-    let zones = zones::load(&site, diagnostics);
-    let rendered = match site.layout.has_pages() {
-        true => render::render(&site, diagnostics)?,
-        false => Rendered::default(),
-    };
-    Ok(Loaded {
-        zones: zones?,
-        site,
-        rendered,
     })
 }
 
@@ -172,9 +163,7 @@ fn reason(decks: &[DeckSummary], resources: usize) -> String {
 /// The words of `[network]` that this target takes; a site is configured once
 /// for all of them.
 fn boot_words(site: &Site, target: Target) -> Result<String, Failure> {
-    let keys = match target {
-        Target::Unix => Keys::PROCESS,
-    };
+    let keys = target.boot_keys();
     let taken: Vec<&str> = site
         .config
         .boot_words
@@ -186,6 +175,28 @@ fn boot_words(site: &Site, target: Target) -> Result<String, Failure> {
     Words::parse(&words, keys)
         .map_err(|error| Failure::site(Diagnostic::error(format!("`[network]`: {error}"))))?;
     Ok(words)
+}
+
+/// What a guest's own network has to be able to do, from the words that its
+/// image takes when none are given. What is not said can still be said at boot:
+/// where nothing is, everything is there.
+fn network_features(words: &str, features: &mut Features) -> Result<(), Failure> {
+    let words = Words::parse(words, Keys::GUEST)
+        .map_err(|error| Failure::site(Diagnostic::error(format!("`[network]`: {error}"))))?;
+    let has_ipv6 = words.ip6.is_some() || words.gw6.is_some();
+    match words.ip {
+        None if !has_ipv6 => {
+            let reason = "the site names no address, so that one can be given at boot";
+            features.need(Feature::Dhcp, reason);
+            features.need(Feature::Ipv6, reason);
+        }
+        Some(Ip4::Dhcp) => features.need(Feature::Dhcp, "`[network]` says `ip = \"dhcp\"`"),
+        None | Some(Ip4::Static { .. }) => {}
+    }
+    if has_ipv6 {
+        features.need(Feature::Ipv6, "`[network]` names an IPv6 address");
+    }
+    Ok(())
 }
 
 /// The facts that travel in the image, for `applgen inspect`.
@@ -234,9 +245,8 @@ pub fn image_path(output: Option<&Path>, named: &Path, target: Target) -> PathBu
 pub fn outputs(image: &Path) -> Vec<PathBuf> {
     let mut outputs = default_outputs();
     outputs.push(image.to_path_buf());
-    let mut manifest = image.as_os_str().to_owned();
-    manifest.push(".json");
-    outputs.push(PathBuf::from(manifest));
+    outputs.push(manifest::path_for(image));
+    outputs.extend(descriptors::paths(image));
     // A folder that images are collected in holds those of other targets too.
     // One of the site's own content folders stays input all the same.
     if let Some(parent) = image.parent().filter(|p| !p.as_os_str().is_empty()) {

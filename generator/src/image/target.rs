@@ -1,27 +1,49 @@
 //! What an image runs on, and which parts of the appliance it needs.
 
+use applgen_bundle::boot::Keys;
 use std::collections::BTreeMap;
 
 /// The one instruction set so far, with the ABI that kernels are compiled for.
 pub const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
 /// What an image runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Target {
     /// One static Linux executable on the host's sockets.
+    #[default]
     Unix,
+    /// One static Linux executable on a tap device, with a network of its own.
+    Tap,
+    /// A virtual machine with virtio devices, without an operating system:
+    /// QEMU, Firecracker, Cloud Hypervisor.
+    Kvm,
+    /// A guest of Xen with its paravirtual devices, without an operating system.
+    Xen,
 }
+
+/// What the code of every kernel is compiled with, beside the path remappings
+/// and the profile in the staged manifest.
+const FLAGS: &[&str] = &[
+    "-Ctarget-cpu=x86-64",
+    "-Crelocation-model=static",
+    "-Clink-arg=-Wl,--build-id=none",
+    // Lints judge the source where it is written.
+    "--cap-lints=warn",
+];
 
 impl Target {
     /// Every target, in the order that help lists them.
-    pub const ALL: &[Self] = &[Self::Unix];
+    pub const ALL: &[Self] = &[Self::Unix, Self::Tap, Self::Kvm, Self::Xen];
 
     /// The word that names it: the flag, the suffix of the image's file name,
     /// the value in manifests.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Unix => "unix",
+            Self::Tap => "tap",
+            Self::Kvm => "kvm",
+            Self::Xen => "xen",
         }
     }
 
@@ -30,10 +52,66 @@ impl Target {
         Self::ALL.iter().copied().find(|t| t.suffix() == suffix)
     }
 
-    /// The appliance's crate, and the binary in it, that is its kernel.
+    /// The appliance's crate that its kernel is in.
     pub fn package(self) -> &'static str {
         match self {
+            Self::Unix | Self::Tap => "applgen-unix",
+            Self::Kvm | Self::Xen => "applgen-kernel",
+        }
+    }
+
+    /// The binary of that crate that is its kernel.
+    pub fn binary(self) -> &'static str {
+        match self {
             Self::Unix => "applgen-unix",
+            Self::Tap => "applgen-tap",
+            Self::Kvm | Self::Xen => "applgen-kernel",
+        }
+    }
+
+    /// The profile that its kernels are compiled with.
+    pub fn profile(self) -> &'static str {
+        match self {
+            Self::Unix | Self::Tap => "appliance",
+            Self::Kvm | Self::Xen => "machine",
+        }
+    }
+
+    /// The compiler's flags.
+    pub fn flags(self) -> Vec<&'static str> {
+        let mut flags = FLAGS.to_vec();
+        match self {
+            Self::Unix | Self::Tap => flags.push("-Ctarget-feature=+crt-static"),
+            // How machines' kernels are linked is their own build script's.
+            Self::Kvm | Self::Xen => {}
+        }
+        flags
+    }
+
+    /// The boot words that its images take.
+    pub fn boot_keys(self) -> Keys {
+        match self {
+            Self::Unix => Keys::PROCESS,
+            Self::Tap => Keys::TAP_PROCESS,
+            Self::Kvm | Self::Xen => Keys::GUEST,
+        }
+    }
+
+    /// Whether its images are machines' kernels, with a network of their own.
+    pub fn is_guest(self) -> bool {
+        match self {
+            Self::Unix | Self::Tap => false,
+            Self::Kvm | Self::Xen => true,
+        }
+    }
+
+    /// The cargo features that all of its kernels have.
+    fn own_features(self) -> &'static [&'static str] {
+        match self {
+            Self::Unix => &[],
+            Self::Tap => &["tap"],
+            Self::Kvm => &["machine", "virtio"],
+            Self::Xen => &["machine", "xen"],
         }
     }
 }
@@ -46,6 +124,10 @@ pub enum Feature {
     Http,
     /// Answers over DNS.
     Dns,
+    /// IPv6 and neighbour discovery.
+    Ipv6,
+    /// The IPv4 address from a DHCP server.
+    Dhcp,
 }
 
 impl Feature {
@@ -54,6 +136,8 @@ impl Feature {
         match self {
             Self::Http => "http",
             Self::Dns => "dns",
+            Self::Ipv6 => "ipv6",
+            Self::Dhcp => "dhcp",
         }
     }
 
@@ -61,8 +145,12 @@ impl Feature {
     /// every kernel of the target has it.
     fn cargo_feature(self, target: Target) -> Option<&'static str> {
         match (target, self) {
-            (Target::Unix, Self::Http) => Some("http"),
-            (Target::Unix, Self::Dns) => Some("dns"),
+            (Target::Unix, Self::Http | Self::Dns) => Some(self.name()),
+            // A process has its host's network.
+            (Target::Unix, Self::Ipv6 | Self::Dhcp) => None,
+            (Target::Tap, Self::Dns) => Some("dns"),
+            (Target::Tap, _) => None,
+            (Target::Kvm | Target::Xen, feature) => Some(feature.name()),
         }
     }
 }
@@ -85,6 +173,14 @@ impl Features {
         self.reasons.entry(feature).or_insert_with(|| reason.into());
     }
 
+    /// The same without one, to see what that costs.
+    #[must_use]
+    pub fn without(&self, feature: Feature) -> Self {
+        let mut reasons = self.reasons.clone();
+        reasons.remove(&feature);
+        Self { reasons }
+    }
+
     /// Whether the image has it.
     pub fn has(&self, feature: Feature) -> bool {
         self.reasons.contains_key(&feature)
@@ -97,9 +193,9 @@ impl Features {
 
     /// The cargo features that the target's kernel is compiled with.
     pub fn cargo_features(&self, target: Target) -> Vec<&'static str> {
-        self.reasons
-            .keys()
-            .filter_map(|feature| feature.cargo_feature(target))
+        let chosen = self.reasons.keys();
+        let own = target.own_features().iter().copied();
+        own.chain(chosen.filter_map(|feature| feature.cargo_feature(target)))
             .collect()
     }
 }

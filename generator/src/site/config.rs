@@ -1,7 +1,11 @@
 //! `applgen.toml`: optional, small, and strict. An unknown key is an error with
 //! its file, line and column, and with the key that was probably meant.
 
+mod http;
+
 use std::ops::Range;
+
+pub use http::{HostConfig, HttpConfig, Www};
 
 use applgen_bundle::{MAX_BUNDLE_BYTES, boot};
 use toml_edit::{Document, Item, TableLike, Value};
@@ -30,6 +34,10 @@ pub struct Config {
     pub slides: SlideOptions,
     /// `[dns]`.
     pub dns: DnsConfig,
+    /// `[http]`.
+    pub http: HttpConfig,
+    /// `[[hosts]]`.
+    pub hosts: Vec<HostConfig>,
     /// `[image] max-bytes`: a limit below the largest that an image can hold.
     pub max_bytes: Option<u64>,
 }
@@ -94,8 +102,8 @@ impl Config {
     }
 }
 
-const TOP_KEYS: [&str; 8] = [
-    "title", "base-url", "lang", "network", "slides", "image", "http", "dns",
+const TOP_KEYS: [&str; 9] = [
+    "title", "base-url", "lang", "network", "slides", "image", "http", "hosts", "dns",
 ];
 const NETWORK_KEYS: [&str; 6] = ["ip", "gw", "ip6", "gw6", "http", "dns"];
 const SLIDES_KEYS: [&str; 5] = [
@@ -130,10 +138,11 @@ impl Reader<'_> {
                 );
             }
         }
-        for (key, what) in [
-            ("http", "rules for headers and redirects"),
-            ("deploy", "deployment"),
-        ] {
+        if let Some(http) = self.table(table, "http") {
+            config.http = self.http(http);
+        }
+        config.hosts = self.hosts(table);
+        for (key, what) in [("deploy", "deployment")] {
             if let Some((key_of, _)) = table.get_key_value(key) {
                 let span = key_of
                     .span()
@@ -229,12 +238,12 @@ impl Reader<'_> {
 
     fn dns(&mut self, table: &dyn TableLike, dns: &mut DnsConfig) {
         self.known(table, "dns.", &DNS_KEYS);
-        for (key, number) in [
-            ("rate-limit", &mut dns.rate_limit),
-            ("slip", &mut dns.slip),
-        ] {
+        for (key, number) in [("rate-limit", &mut dns.rate_limit), ("slip", &mut dns.slip)] {
             let Some(item) = table.get(key) else { continue };
-            match item.as_integer().and_then(|value| u32::try_from(value).ok()) {
+            match item
+                .as_integer()
+                .and_then(|value| u32::try_from(value).ok())
+            {
                 Some(value) => *number = value,
                 None => self.error(
                     item.span(),
@@ -243,16 +252,15 @@ impl Reader<'_> {
                 ),
             }
         }
-        for (key, text) in [
-            ("nsid", &mut dns.nsid),
-            ("identity", &mut dns.identity),
-        ] {
+        for (key, text) in [("nsid", &mut dns.nsid), ("identity", &mut dns.identity)] {
             *text = self.dns_text(table, key);
         }
         if let Some(version) = self.dns_text(table, "version") {
             dns.version = version;
         }
-        let Some(item) = table.get("self") else { return };
+        let Some(item) = table.get("self") else {
+            return;
+        };
         let Some(list) = item.as_array() else {
             self.error(
                 item.span(),

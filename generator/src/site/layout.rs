@@ -176,7 +176,10 @@ fn take_zones(files: Vec<SourceFile>) -> (Vec<SourceFile>, Vec<SourceFile>) {
     let others = files.into_iter().partition::<Vec<_>, _>(|file| {
         is_zone(&file.relative) || !file.relative.starts_with("zones")
     });
-    others.0.into_iter().partition(|file| is_zone(&file.relative))
+    others
+        .0
+        .into_iter()
+        .partition(|file| is_zone(&file.relative))
 }
 
 /// Names that a deck's Markdown has in its directory, the first one wins.

@@ -27,6 +27,7 @@ pub use url::UrlPath;
 use crate::{
     failure::Failure,
     report::{Diagnostic, Diagnostics, SourceText},
+    rules::{Rules, headers, redirects},
 };
 
 /// A site that has been loaded: nothing rendered yet.
@@ -40,6 +41,8 @@ pub struct Site {
     pub config: Config,
     /// Its decks, files and zones, and where they are served.
     pub layout: Layout,
+    /// Its rules: of `applgen.toml`, `_redirects` and `_headers`.
+    pub rules: Rules,
 }
 
 /// Loads the directory or single file at `named`. `outputs` are paths that the
@@ -88,8 +91,16 @@ fn load_directory(
     diagnostics: &mut Diagnostics,
 ) -> Result<Site, Failure> {
     let config = read_config(named, &root, diagnostics)?;
+    let rules = read_rules(named, &root, &config, diagnostics)?;
+    // What other hosts serve is not part of this site.
+    let others = config
+        .hosts
+        .iter()
+        .filter_map(|host| Some(root.join(host.directory.as_ref()?)));
     let outputs: Vec<PathBuf> = outputs
         .iter()
+        .cloned()
+        .chain(others)
         .filter_map(|path| fs::canonicalize(path).ok())
         .filter(|path| *path != root)
         .collect();
@@ -99,13 +110,19 @@ fn load_directory(
         outputs: &outputs,
         limit_bytes: config.limit_bytes(),
     };
-    let files = walk.files(diagnostics)?;
-    let layout = Layout::of_directory(named, files, diagnostics)?;
+    // Where every host has a directory of its own, this one is no site itself.
+    let is_site =
+        config.hosts.is_empty() || config.hosts.iter().any(|host| host.directory.is_none());
+    let layout = match is_site {
+        true => Layout::of_directory(named, walk.files(diagnostics)?, diagnostics)?,
+        false => Layout::default(),
+    };
     Ok(Site {
         name: name_of(named),
         root,
         config,
         layout,
+        rules,
     })
 }
 
@@ -158,6 +175,7 @@ fn load_single_file(
             _ => Layout::of_single_file(file),
         },
         root,
+        rules: config.http.rules.clone(),
         config,
     })
 }
@@ -167,12 +185,42 @@ fn read_config(
     root: &Path,
     diagnostics: &mut Diagnostics,
 ) -> Result<Config, Failure> {
+    match read_own(named, root, Path::new(config::FILE_NAME))? {
+        Some(source) => Config::parse(&source, diagnostics).map_err(Failure::from),
+        None => Ok(Config::default()),
+    }
+}
+
+/// The rules of a site directory, in the order in which they apply.
+fn read_rules(
+    named: &Path,
+    root: &Path,
+    config: &Config,
+    diagnostics: &mut Diagnostics,
+) -> Result<Rules, Failure> {
+    let mut rules = config.http.rules.clone();
+    for folder in ["", "static"] {
+        let read = |name| read_own(named, root, &Path::new(folder).join(name));
+        if let Some(source) = read(redirects::FILE_NAME)? {
+            rules
+                .redirects
+                .extend(redirects::parse(&source, diagnostics));
+        }
+        if let Some(source) = read(headers::FILE_NAME)? {
+            rules.headers.extend(headers::parse(&source, diagnostics));
+        }
+    }
+    Ok(rules)
+}
+
+/// The text of one of our own files in a site directory, if it is there.
+fn read_own(named: &Path, root: &Path, name: &Path) -> Result<Option<SourceText>, Failure> {
     let shown = if named == Path::new(".") {
-        PathBuf::from(config::FILE_NAME)
+        name.to_path_buf()
     } else {
-        named.join(config::FILE_NAME)
+        named.join(name)
     };
-    let path = root.join(config::FILE_NAME);
+    let path = root.join(name);
     let unreadable = |why: String| {
         Failure::site(
             Diagnostic::error(format!("`{}` cannot be read: {why}", shown.display()))
@@ -180,7 +228,8 @@ fn read_config(
         )
     };
     match fs::symlink_metadata(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Config::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(None),
         Err(error) => return Err(unreadable(error.to_string())),
         Ok(_) => {}
     }
@@ -195,8 +244,7 @@ fn read_config(
         )));
     }
     let text = fs::read_to_string(&inside).map_err(|error| unreadable(error.to_string()))?;
-    let source = SourceText::new(shown.display().to_string(), text);
-    Config::parse(&source, diagnostics).map_err(Failure::from)
+    Ok(Some(SourceText::new(shown.display().to_string(), text)))
 }
 
 /// A configuration larger than this is a mistake.

@@ -23,6 +23,14 @@ pub(super) fn css(source: &str) -> String {
         (": ", ":"),
         (", ", ","),
         (";}", "}"),
+        (" !", "!"),
+        ("@media (", "@media("),
+        (" >", ">"),
+        ("> ", ">"),
+        (" ~ ", "~"),
+        // Of sums alone, white space is a part.
+        (" * ", "*"),
+        (" / ", "/"),
     ] {
         out = out.replace(long, short);
     }
@@ -50,7 +58,11 @@ mod tests {
     fn what_means_nothing_is_left_out() {
         assert_eq!(
             css("/* a\n b */ a:hover > b,\nc {\n\tcolor: red;\n\n\t& d { margin: 0 1px; }\n}\n"),
-            "a:hover > b,c{color:red;& d{margin:0 1px}}\n"
+            "a:hover>b,c{color:red;& d{margin:0 1px}}\n"
+        );
+        assert_eq!(
+            css("a ~ * { width: calc(2 * (1px + 4px) / 3 - 1px) !important; }"),
+            "a~*{width:calc(2*(1px + 4px)/3 - 1px)!important}\n"
         );
         assert_eq!(
             script("// x\n\tlet a = 1; // y\n\n\tb();\n"),

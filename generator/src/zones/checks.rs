@@ -105,12 +105,7 @@ impl Checks<'_> {
             .push(Diagnostic::warning(message).at(place).hint(hint));
     }
 
-    fn set(
-        &mut self,
-        index: &Index<'_>,
-        sets: &BTreeMap<u16, Vec<&Located>>,
-        set: &[&Located],
-    ) {
+    fn set(&mut self, index: &Index<'_>, sets: &BTreeMap<u16, Vec<&Located>>, set: &[&Located]) {
         let Some(&first) = set.first() else { return };
         let shown = name::show(&first.owner);
         let kind = types::show(first.kind);
@@ -140,7 +135,10 @@ impl Checks<'_> {
                 if let Some(&beside) = beside {
                     self.error(
                         first,
-                        format!("`{shown}` has a CNAME and {} records beside it", types::show(beside)),
+                        format!(
+                            "`{shown}` has a CNAME and {} records beside it",
+                            types::show(beside)
+                        ),
                         "a CNAME stands alone (RFC 1034 §3.6.2): remove it, or the others",
                     );
                 }
@@ -177,12 +175,22 @@ impl Checks<'_> {
             }
             number::MX => {
                 for record in set {
-                    self.host(index, record, record.data.get(2..).unwrap_or_default(), false);
+                    self.host(
+                        index,
+                        record,
+                        record.data.get(2..).unwrap_or_default(),
+                        false,
+                    );
                 }
             }
             number::SRV => {
                 for record in set {
-                    self.host(index, record, record.data.get(6..).unwrap_or_default(), false);
+                    self.host(
+                        index,
+                        record,
+                        record.data.get(6..).unwrap_or_default(),
+                        false,
+                    );
                 }
             }
             number::DS if is_apex => self.warn(
@@ -224,7 +232,11 @@ impl Checks<'_> {
             }
             // Glue is needed below the cut itself; elsewhere it helps.
             let needed = is_cut && name::is_at_or_below(&host, &record.owner);
-            let what = if needed { "has no glue" } else { "has no address" };
+            let what = if needed {
+                "has no glue"
+            } else {
+                "has no address"
+            };
             if self.cut_above(index, &host).is_none() || needed {
                 self.warn(
                     record,
@@ -257,7 +269,10 @@ impl Checks<'_> {
             if at == own {
                 self.warn(
                     record,
-                    format!("the {kind} of `{}` leads back to itself", name::show(&record.owner)),
+                    format!(
+                        "the {kind} of `{}` leads back to itself",
+                        name::show(&record.owner)
+                    ),
                     "let it name something that has addresses",
                 );
                 return;
@@ -337,7 +352,10 @@ impl Checks<'_> {
             let cut = name::show(cut);
             self.warn(
                 record,
-                format!("the {} record of `{shown}` is hidden by the delegation of `{cut}`", types::show(kind)),
+                format!(
+                    "the {} record of `{shown}` is hidden by the delegation of `{cut}`",
+                    types::show(kind)
+                ),
                 "move it to the zone that is delegated to, or remove the NS records",
             );
         }

@@ -120,8 +120,8 @@ fn substitute(text: &[u8], number: u32) -> Result<Vec<u8>, String> {
                 let end = rest.iter().position(|&byte| byte == b'}');
                 let end = end.ok_or("`${` is not closed")?;
                 let inner = String::from_utf8_lossy(&rest[2..end]).into_owned();
-                let made = format(&inner, number)
-                    .ok_or_else(|| format!("`${{{inner}}}` is no format"))?;
+                let made =
+                    format(&inner, number).ok_or_else(|| format!("`${{{inner}}}` is no format"))?;
                 out.extend(made.bytes());
                 end + 1
             }

@@ -16,11 +16,7 @@ use applgen_bundle::{
 const TTL: u32 = 3600;
 
 /// Adds the addresses of `[network]` to the names of `[dns] self`.
-pub fn add(
-    site: &Site,
-    zones: &mut [Zone],
-    diagnostics: &mut Diagnostics,
-) -> Result<(), Failure> {
+pub fn add(site: &Site, zones: &mut [Zone], diagnostics: &mut Diagnostics) -> Result<(), Failure> {
     let names = &site.config.dns.own;
     if names.is_empty() {
         return Ok(());
@@ -66,17 +62,22 @@ pub fn add(
         };
         let own = |record: &&ZoneRecord| record.owner.eq_ignore_ascii_case(wire);
         let mut taken = zone.records.iter().filter(own);
-        let clash = taken.find(|record| {
-            matches!(record.kind, number::A | number::AAAA | number::CNAME)
-        });
+        let clash =
+            taken.find(|record| matches!(record.kind, number::A | number::AAAA | number::CNAME));
         if clash.is_some() {
             refuse(
-                format!("`{shown}` has an address or an alias in `{}` already", zone.file),
+                format!(
+                    "`{shown}` has an address or an alias in `{}` already",
+                    zone.file
+                ),
                 "remove it there, or take the name off `dns.self`",
             );
             continue;
         }
-        let soa = zone.records.iter().find(|record| record.kind == number::SOA);
+        let soa = zone
+            .records
+            .iter()
+            .find(|record| record.kind == number::SOA);
         let ttl = soa.map_or(TTL, |soa| soa.ttl);
         for (kind, data) in &addresses {
             zone.records.push(ZoneRecord {

@@ -95,8 +95,7 @@ impl<'a> Reader<'a> {
         let bytes = self.sources.bytes(source);
         let mut lexer = Lexer::new(&bytes);
         while let Some(entry) = lexer.next_entry() {
-            let result =
-                entry.and_then(|entry| self.entry(source, &bytes, &entry, &mut context));
+            let result = entry.and_then(|entry| self.entry(source, &bytes, &entry, &mut context));
             if let Err(mistake) = result {
                 self.tell(source, mistake);
             }
@@ -304,7 +303,8 @@ impl<'a> Reader<'a> {
                 if !shown.ends_with(b".") && shown != b"@" {
                     let place = self.sources.place(&Where::of(source, token.span.clone()));
                     let whole = name::show(&context.origin);
-                    let message = format!("the new origin is `{whole}`, relative to the one before");
+                    let message =
+                        format!("the new origin is `{whole}`, relative to the one before");
                     self.diagnostics.push(
                         Diagnostic::warning(message)
                             .at(place)

@@ -111,4 +111,3 @@ impl Sources {
         Place::span_of(&source.text, wide(place.start)..wide(place.end))
     }
 }
-

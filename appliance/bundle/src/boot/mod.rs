@@ -15,9 +15,12 @@
 //! | `gw6=ADDR` | IPv6 gateway |
 //! | `http=[ADDR:]PORT`, `dns=[ADDR:]PORT` | where to listen; an IPv6 address in brackets |
 //! | `tap=NAME` | the tap device |
-//! | `log=off`, `log=common` | the access log |
 //! | `cookie-secret=HEX` | 32 digits that DNS cookies are made with (RFC 9018); else random |
+//! | `log=off`, `log=common`, `log=json` | the access log |
 //! | `threads=N` | event loops of a process, 1 to 256; else one for each core |
+//! | `user=UID[:GID]` | whom a process becomes that was started by root; else `nobody` |
+//! | `sandbox=off`, `sandbox=on` | whether a process locks itself in; else it does |
+//! | `handover=on`, `handover=off` | whether an address may be shared with the process that is to be replaced |
 //!
 //! Later words win over earlier ones, and words given at boot over the
 //! bundle's ([`Words::or`]). An unknown or malformed word is an error that
@@ -32,7 +35,7 @@ mod value;
 
 #[cfg(feature = "ipv6")]
 pub use value::Ip6;
-pub use value::{Ip4, Listen, Log};
+pub use value::{Ip4, Listen, Log, User};
 
 use core::fmt;
 use core::net::Ipv4Addr;
@@ -68,14 +71,24 @@ impl Keys {
     /// `threads=`
     pub const THREADS: Self = Self(1 << 8);
     /// `cookie-secret=`
-    pub const COOKIE_SECRET: Self = Self(1 << 9);
+    pub const COOKIE_SECRET: Self = Self(1 << 12);
+
+    /// `user=`
+    pub const USER: Self = Self(1 << 9);
+    /// `sandbox=`
+    pub const SANDBOX: Self = Self(1 << 10);
+    /// `handover=`
+    pub const HANDOVER: Self = Self(1 << 11);
 
     /// What `--unix` takes: its addresses are the host's.
     pub const PROCESS: Self = Self::HTTP
         .with(Self::DNS)
         .with(Self::COOKIE_SECRET)
         .with(Self::LOG)
-        .with(Self::THREADS);
+        .with(Self::THREADS)
+        .with(Self::USER)
+        .with(Self::SANDBOX)
+        .with(Self::HANDOVER);
     /// What `--kvm` and `--xen` take.
     pub const GUEST: Self = Self::IP
         .with(Self::GW)
@@ -86,9 +99,12 @@ impl Keys {
         .with(Self::COOKIE_SECRET)
         .with(Self::LOG);
     /// What `--tap` takes.
-    pub const TAP_PROCESS: Self = Self::GUEST.with(Self::TAP);
+    pub const TAP_PROCESS: Self = Self::GUEST
+        .with(Self::TAP)
+        .with(Self::USER)
+        .with(Self::SANDBOX);
     /// Every word that there is.
-    pub const ALL: Self = Self(0x3ff);
+    pub const ALL: Self = Self(0x1fff);
 
     /// Both sets together.
     #[must_use]
@@ -115,6 +131,9 @@ impl Keys {
             "log" => Self::LOG,
             "threads" => Self::THREADS,
             "cookie-secret" => Self::COOKIE_SECRET,
+            "user" => Self::USER,
+            "sandbox" => Self::SANDBOX,
+            "handover" => Self::HANDOVER,
             _ => return None,
         })
     }
@@ -183,6 +202,12 @@ pub struct Words<'a> {
     pub threads: Option<u16>,
     /// `cookie-secret=`
     pub cookie_secret: Option<[u8; 16]>,
+    /// `user=`
+    pub user: Option<User>,
+    /// `sandbox=`
+    pub sandbox: Option<bool>,
+    /// `handover=`
+    pub handover: Option<bool>,
 }
 
 impl<'a> Words<'a> {
@@ -228,6 +253,9 @@ impl<'a> Words<'a> {
             Keys::LOG => self.log = Some(Log::parse(text)?),
             Keys::THREADS => self.threads = Some(value::threads(text)?),
             Keys::COOKIE_SECRET => self.cookie_secret = Some(value::secret(text)?),
+            Keys::USER => self.user = Some(User::parse(text)?),
+            Keys::SANDBOX => self.sandbox = Some(value::switch(text)?),
+            Keys::HANDOVER => self.handover = Some(value::switch(text)?),
             _ => {}
         }
         Ok(())
@@ -249,6 +277,9 @@ impl<'a> Words<'a> {
             log: self.log.or(defaults.log),
             threads: self.threads.or(defaults.threads),
             cookie_secret: self.cookie_secret.or(defaults.cookie_secret),
+            user: self.user.or(defaults.user),
+            sandbox: self.sandbox.or(defaults.sandbox),
+            handover: self.handover.or(defaults.handover),
         }
     }
 }

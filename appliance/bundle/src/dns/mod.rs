@@ -272,11 +272,7 @@ impl<'b> Zone<'b> {
         for (number, four) in head.iter_mut().zip(fields.chunks_exact(4)) {
             *number = u32_at(four, 0)?;
         }
-        Some(Self {
-            bytes,
-            head,
-            at,
-        })
+        Some(Self { bytes, head, at })
     }
 
     /// A number that tells this zone from the others of the section.

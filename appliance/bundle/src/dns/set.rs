@@ -113,7 +113,11 @@ impl<'b> RrSet<'b> {
         let length = before + pointers + after;
         let bytes = slice(self.bytes, at, length)?;
         let name = |index: usize| Name::at(self.bytes, u32_at(bytes, before + index * 4)?);
-        let second = if self.names == 2 { Some(name(1)?) } else { None };
+        let second = if self.names == 2 {
+            Some(name(1)?)
+        } else {
+            None
+        };
         let record = Record::Named {
             before: bytes.get(..before)?,
             names: [Some(name(0)?), second],

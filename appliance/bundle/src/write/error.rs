@@ -63,6 +63,16 @@ pub enum WriteError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// What is no name of a host, with or without `*.` before it.
+    HostName {
+        /// The name.
+        name: String,
+    },
+    /// Two hosts claim one name.
+    DuplicateHost {
+        /// The name.
+        name: String,
+    },
     /// Two sections have one tag.
     DuplicateSection {
         /// The tag.
@@ -113,6 +123,12 @@ impl fmt::Display for WriteError {
                     write!(f, "{}.", label.escape_ascii())?;
                 }
                 write!(f, "`: {problem}")
+            }
+            Self::HostName { name } => {
+                write!(f, "`{}` cannot be the name of a host", name.escape_debug())
+            }
+            Self::DuplicateHost { name } => {
+                write!(f, "two hosts claim the name `{}`", name.escape_debug())
             }
             Self::DuplicateSection { tag } => {
                 write!(f, "two sections are called `{}`", tag.escape_ascii())

@@ -54,6 +54,9 @@ pub struct DnsOptions {
     pub address: SocketAddr,
     /// How many event loops.
     pub threads: NonZeroUsize,
+    /// Whether another process of this user may be listening there, which is
+    /// about to be stopped.
+    pub handover: bool,
     /// What cookies are made with (RFC 9018 §4.4); random if there is none.
     pub cookie_secret: Option<[u8; 16]>,
     /// Limits.
@@ -67,6 +70,7 @@ impl DnsOptions {
         Self {
             address,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            handover: false,
             cookie_secret: None,
             limits: DnsLimits::default(),
         }
@@ -97,12 +101,12 @@ impl<'b> DnsServer<'b> {
         };
         let mut left = FREE_PORT_TRIES;
         let (listeners, datagrams, address) = loop {
-            let listeners = listen("dns", options.address, threads)?;
+            let listeners = listen("dns", options.address, threads, options.handover)?;
             let address = listeners
                 .first()
                 .and_then(|listener| listener.local_addr().ok())
                 .unwrap_or(options.address);
-            match datagrams("dns", address, threads) {
+            match datagrams("dns", address, threads, options.handover) {
                 Ok(datagrams) => break (listeners, datagrams, address),
                 // A port that is free for TCP need not be for UDP.
                 Err(_) if options.address.port() == 0 && left > 0 => left -= 1,
@@ -125,14 +129,32 @@ impl<'b> DnsServer<'b> {
         self.address
     }
 
-    /// Serves until `stop`, in this thread and as many more as were asked for.
-    pub fn run(self, stop: &Stop, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
+    /// Opens all that it needs, and starts no thread yet.
+    pub fn prepare(self, stop: &Stop) -> io::Result<Ready<'b>> {
         let mut workers = Vec::with_capacity(self.sockets.len());
         for (datagrams, listener) in self.sockets {
             let limits = self.options.limits;
             workers.push(Worker::new(self.server, datagrams, listener, limits, stop)?);
         }
-        ready(self.address);
+        Ok(Ready {
+            workers,
+            stop: stop.clone(),
+        })
+    }
+}
+
+/// A name server that only has to run. What it waits for is open: the moment
+/// to enter a sandbox, and then to say that it listens.
+pub struct Ready<'b> {
+    workers: Vec<Worker<'b>>,
+    stop: Stop,
+}
+
+impl Ready<'_> {
+    /// Serves until it is stopped, in this thread and as many more as were
+    /// asked for.
+    pub fn run(self) -> io::Result<()> {
+        let Self { mut workers, stop } = self;
         std::thread::scope(|scope| {
             let first = workers.pop();
             let mut others = Vec::with_capacity(workers.len());

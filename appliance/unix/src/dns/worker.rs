@@ -200,10 +200,7 @@ impl<'b> Worker<'b> {
             transport: Transport::Udp,
             seconds: self.seconds,
         };
-        let Some(reply) = self
-            .server
-            .answer(datagram.buffer, datagram.length, &peer)
-        else {
+        let Some(reply) = self.server.answer(datagram.buffer, datagram.length, &peer) else {
             return;
         };
         let mut length = reply.length;

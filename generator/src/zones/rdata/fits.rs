@@ -40,9 +40,7 @@ fn take(field: Field, data: &[u8]) -> Option<&[u8]> {
             }
             Some(rest)
         }
-        Field::Hex | Field::Base64 | Field::Nsap | Field::Atm => {
-            (!data.is_empty()).then_some(&[])
-        }
+        Field::Hex | Field::Base64 | Field::Nsap | Field::Atm => (!data.is_empty()).then_some(&[]),
         Field::RawText | Field::OptionalHex | Field::OptionalBase64 => Some(&[]),
         Field::Types => windows(data).then_some(&[]),
         Field::Prefixes => prefixes(data).then_some(&[]),

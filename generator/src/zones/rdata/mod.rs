@@ -65,7 +65,10 @@ pub fn parse(
         _ => {
             return Err(Mistake::new(
                 reader.whole.clone(),
-                format!("the data of {} can only be written in hexadecimal", types::show(kind)),
+                format!(
+                    "the data of {} can only be written in hexadecimal",
+                    types::show(kind)
+                ),
                 "write it `\\# LENGTH HEX`, as RFC 3597 has it",
             ));
         }
@@ -81,7 +84,10 @@ pub fn parse(
     if reader.out.len() > usize::from(u16::MAX) {
         return Err(Mistake::new(
             reader.whole,
-            format!("the data has {} bytes, and 65535 are the most", reader.out.len()),
+            format!(
+                "the data has {} bytes, and 65535 are the most",
+                reader.out.len()
+            ),
             "make the record shorter",
         ));
     }
@@ -156,10 +162,7 @@ impl<'a> Reader<'a> {
         let shown = String::from_utf8_lossy(self.bytes(token)).into_owned();
         Mistake::new(
             token.span.clone(),
-            format!(
-                "`{shown}` in {} is not {expected}",
-                types::show(self.kind)
-            ),
+            format!("`{shown}` in {} is not {expected}", types::show(self.kind)),
             format!("write {expected}"),
         )
     }
@@ -303,7 +306,9 @@ impl<'a> Reader<'a> {
                     let named = types::ALGORITHMS
                         .iter()
                         .find(|(name, _)| name.eq_ignore_ascii_case(text));
-                    named.map(|&(_, number)| number).or_else(|| text.parse().ok())
+                    named
+                        .map(|&(_, number)| number)
+                        .or_else(|| text.parse().ok())
                 })?;
                 self.out.push(number);
             }
@@ -312,7 +317,9 @@ impl<'a> Reader<'a> {
                     let named = types::CERTIFICATES
                         .iter()
                         .find(|(name, _)| name.eq_ignore_ascii_case(text));
-                    named.map(|&(_, number)| number).or_else(|| text.parse().ok())
+                    named
+                        .map(|&(_, number)| number)
+                        .or_else(|| text.parse().ok())
                 })?;
                 self.out.extend(number.to_be_bytes());
             }
@@ -322,11 +329,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn named<T>(
-        &mut self,
-        what: &str,
-        find: impl Fn(&str) -> Option<T>,
-    ) -> Result<T, Mistake> {
+    fn named<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> Result<T, Mistake> {
         let token = self.next(what)?;
         std::str::from_utf8(self.bytes(token))
             .ok()
@@ -367,7 +370,10 @@ impl<'a> Reader<'a> {
         let length = u8::try_from(bytes.len()).map_err(|_| {
             Mistake::new(
                 token.span.clone(),
-                format!("this string has {} bytes, and 255 are the most", bytes.len()),
+                format!(
+                    "this string has {} bytes, and 255 are the most",
+                    bytes.len()
+                ),
                 "cut it into several strings: `\"…\" \"…\"`",
             )
         })?;
@@ -417,7 +423,10 @@ impl<'a> Reader<'a> {
         if self.out.len() != usize::from(length) {
             return Err(Mistake::new(
                 self.whole.clone(),
-                format!("{length} bytes are announced, and there are {}", self.out.len()),
+                format!(
+                    "{length} bytes are announced, and there are {}",
+                    self.out.len()
+                ),
                 "correct the number after `\\#`",
             ));
         }

@@ -69,7 +69,8 @@ impl Reader<'_> {
             .map(|text| text.replace('.', ""))
             .and_then(|digits| HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok())
             .filter(|bytes| !bytes.is_empty());
-        self.out.extend(bytes.ok_or_else(|| self.wrong(token, what))?);
+        self.out
+            .extend(bytes.ok_or_else(|| self.wrong(token, what))?);
         Ok(())
     }
 
@@ -86,7 +87,11 @@ impl Reader<'_> {
         let groups: Vec<&str> = text.split(between).collect();
         let whole = |group: &&str| {
             let length = group.len();
-            let fits = if between == ':' { (1..=digits).contains(&length) } else { length == digits };
+            let fits = if between == ':' {
+                (1..=digits).contains(&length)
+            } else {
+                length == digits
+            };
             fits && group.bytes().all(|byte| byte.is_ascii_hexdigit())
         };
         if groups.len() != count || !groups.iter().all(whole) {
@@ -142,11 +147,23 @@ impl Reader<'_> {
                     return Err(self.wrong(token, "an angle that there is"));
                 }
                 let middle = 1_u32 << 31;
-                return Ok(if side == 0 { middle + total } else { middle - total });
+                return Ok(if side == 0 {
+                    middle + total
+                } else {
+                    middle - total
+                });
             }
             let thousandths = match part {
-                0 => text.parse().ok().filter(|&n: &u32| n <= most).map(|n| n * 3_600_000),
-                1 => text.parse().ok().filter(|&n: &u32| n < 60).map(|n| n * 60_000),
+                0 => text
+                    .parse()
+                    .ok()
+                    .filter(|&n: &u32| n <= most)
+                    .map(|n| n * 3_600_000),
+                1 => text
+                    .parse()
+                    .ok()
+                    .filter(|&n: &u32| n < 60)
+                    .map(|n| n * 60_000),
                 2 => decimal(&text, 3).filter(|&n| n < 60_000).map(|n| n as u32),
                 _ => None,
             };
@@ -161,7 +178,8 @@ impl Reader<'_> {
         for token in self.rest() {
             let item = std::str::from_utf8(self.bytes(token)).ok().and_then(prefix);
             let expected = "a prefix like `1:192.0.2.0/24` or `!2:2001:db8::/32`";
-            self.out.extend(item.ok_or_else(|| self.wrong(token, expected))?);
+            self.out
+                .extend(item.ok_or_else(|| self.wrong(token, expected))?);
         }
         Ok(())
     }
@@ -311,7 +329,11 @@ pub(super) fn time(text: &[u8]) -> Option<u32> {
         return None;
     }
     // Days from a year that begins in March, so that leap days come last.
-    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (y, m) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719_468;
     Some((days * 86_400 + hour * 3600 + minute * 60 + second) as u32)
 }

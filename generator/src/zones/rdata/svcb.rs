@@ -45,8 +45,8 @@ impl Reader<'_> {
                 self.at += 1;
             }
             let key = key(name).ok_or_else(|| self.wrong(token, "a service parameter"))?;
-            let value = encode(key, value.as_deref())
-                .map_err(|expected| self.wrong(token, expected))?;
+            let value =
+                encode(key, value.as_deref()).map_err(|expected| self.wrong(token, expected))?;
             if parameters.insert(key, value).is_some() {
                 return Err(Mistake::new(
                     token.span.clone(),
@@ -55,7 +55,13 @@ impl Reader<'_> {
                 ));
             }
         }
-        for listed in parameters.get(&MANDATORY).into_iter().flatten().collect::<Vec<_>>().chunks_exact(2) {
+        for listed in parameters
+            .get(&MANDATORY)
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .chunks_exact(2)
+        {
             let key = u16::from_be_bytes([*listed[0], *listed[1]]);
             if !parameters.contains_key(&key) {
                 return Err(Mistake::new(
@@ -108,7 +114,10 @@ fn encode(key: u16, value: Option<&[u8]>) -> Result<Vec<u8>, &'static str> {
         None => Vec::new(),
     };
     let items = || {
-        let items: Vec<&str> = std::str::from_utf8(&text).unwrap_or("").split(',').collect();
+        let items: Vec<&str> = std::str::from_utf8(&text)
+            .unwrap_or("")
+            .split(',')
+            .collect();
         items
     };
     match key {
@@ -132,8 +141,13 @@ fn encode(key: u16, value: Option<&[u8]>) -> Result<Vec<u8>, &'static str> {
             Some(_) => Err("a key without a value"),
         },
         3 => {
-            let port = std::str::from_utf8(&text).ok().and_then(|text| text.parse::<u16>().ok());
-            Ok(port.ok_or("a port such as `port=8443`")?.to_be_bytes().to_vec())
+            let port = std::str::from_utf8(&text)
+                .ok()
+                .and_then(|text| text.parse::<u16>().ok());
+            Ok(port
+                .ok_or("a port such as `port=8443`")?
+                .to_be_bytes()
+                .to_vec())
         }
         4 => {
             let mut out = Vec::new();
@@ -145,7 +159,11 @@ fn encode(key: u16, value: Option<&[u8]>) -> Result<Vec<u8>, &'static str> {
         }
         5 => {
             let bytes = BASE64.decode(&text).map_err(|_| "Base64")?;
-            if bytes.is_empty() { Err("Base64") } else { Ok(bytes) }
+            if bytes.is_empty() {
+                Err("Base64")
+            } else {
+                Ok(bytes)
+            }
         }
         6 => {
             let mut out = Vec::new();

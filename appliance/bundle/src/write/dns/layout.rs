@@ -217,7 +217,8 @@ impl<'z> Layout<'z> {
                 let key = Key::of(name).expect("names in data were checked");
                 self.push(self.names[&key]);
             }
-            self.bytes.extend(&data[data.len() - usize::from(shape.after)..]);
+            self.bytes
+                .extend(&data[data.len() - usize::from(shape.after)..]);
         }
         here
     }
