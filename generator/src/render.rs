@@ -32,7 +32,7 @@ pub struct DeckSummary {
 }
 
 /// A site, rendered.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rendered {
     /// Everything that is served.
     pub output: Output,

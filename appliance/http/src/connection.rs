@@ -3,7 +3,7 @@
 use crate::chunked;
 use crate::date::ImfFixdate;
 use crate::head::{self, Found};
-use crate::limits::{REQUEST_BYTES, REQUESTS_PER_CONNECTION};
+use crate::limits::{HEAD_MAX, REQUEST_BYTES, REQUESTS_PER_CONNECTION};
 use crate::method::Method;
 use crate::reply::{Head, Persistence, Reply, refusal};
 use crate::request::{BodyLength, NO_FIELDS, Request};
@@ -91,7 +91,7 @@ impl Connection {
     /// One step: the first request of the input, answered if it is all there.
     ///
     /// `date` is absent where no clock is known. `head` is scratch for the
-    /// answer's head, [`HEAD_MAX`](crate::limits::HEAD_MAX) bytes.
+    /// answer's head, [`HEAD_MAX`] bytes; more is not used.
     pub fn step<'b>(
         &mut self,
         site: &Site<'b>,
@@ -104,6 +104,9 @@ impl Connection {
             false => 0,
         };
         let request = input.get(skipped..).unwrap_or_default();
+        // What fits does not depend on what else a caller has room for.
+        let room = head.len().min(HEAD_MAX);
+        let head = head.get_mut(..room).unwrap_or_default();
         let (consumed, mut reply) = match self.advance(site, request, date, head) {
             Outcome::Need if self.phase == Phase::Closed => {
                 let consumed = input.len();

@@ -174,9 +174,9 @@ impl<'h> Head<'h> {
         }
     }
 
-    /// Whether not everything fitted.
-    pub fn overflowed(&self) -> bool {
-        self.overflow
+    /// Whether everything fitted, and [`Head::with_reason`] will.
+    pub fn has_room_for_reason(&self) -> bool {
+        !self.overflow && self.buffer.len() - self.length >= REASON_BYTES
     }
 
     /// The answer: this head, which the first slice completes.
@@ -206,6 +206,11 @@ impl<'h> Head<'h> {
             self.put(ALLOW);
             self.put(b"\r\n");
         }
+        // Caches would make up a lifetime of their own for 404, 405, 410, 414 and
+        // 501 (RFC 9110 §15.1); of redirects the bundle's lines say how long.
+        if self.status >= 400 {
+            self.put(NO_CACHE);
+        }
         self.put(b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: ");
         self.put_number(length);
         self.put(b"\r\n\r\n");
@@ -216,6 +221,12 @@ impl<'h> Head<'h> {
         }
     }
 }
+
+/// The most that [`Head::with_reason`] adds.
+const REASON_BYTES: usize = 160;
+
+/// To be asked again every time.
+pub const NO_CACHE: &[u8] = b"Cache-Control: no-cache\r\n";
 
 /// A number in decimal digits.
 pub fn decimal(number: u64, digits: &mut [u8; 20]) -> &[u8] {
@@ -255,8 +266,8 @@ mod tests {
         assert_eq!(
             str::from_utf8(&bytes).unwrap(),
             "HTTP/1.1 408 Request Timeout\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-             Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             Content-Length: 20\r\n\r\n408 Request Timeout\n"
+             Connection: close\r\nCache-Control: no-cache\r\n\
+             Content-Type: text/plain; charset=utf-8\r\nContent-Length: 20\r\n\r\n408 Request Timeout\n"
         );
         assert_eq!((reply.close, reply.len()), (true, bytes.len()));
     }

@@ -45,10 +45,6 @@ impl Default for Limits {
 /// Files that a process has open beside its connections: generous.
 pub const OTHER_FILES: u64 = 64;
 
-/// Connections that wait to be accepted; the system may allow fewer
-/// (`net.core.somaxconn`).
-pub const BACKLOG: i32 = 4096;
-
 /// Connections that are accepted before those that exist get their turn again.
 pub const ACCEPT_BATCH: usize = 64;
 

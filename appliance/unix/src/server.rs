@@ -56,7 +56,12 @@ pub struct Server<'b> {
 impl<'b> Server<'b> {
     /// Listens.
     pub fn bind(site: Site<'b>, options: Options) -> Result<Self, ListenError> {
-        let listeners = listen(options.address, options.threads.get(), options.handover)?;
+        let listeners = listen(
+            "http",
+            options.address,
+            options.threads.get(),
+            options.handover,
+        )?;
         let address = listeners
             .first()
             .and_then(|listener| listener.local_addr().ok())
@@ -106,14 +111,8 @@ impl<'b> Server<'b> {
             .unwrap_or(self.options.address)
     }
 
-    /// Serves until `stop`, in this thread and as many more as were asked for.
-    /// When `ready` is called everything is open and no further thread has
-    /// started: the moment to enter a sandbox, and then to say so.
-    pub fn run(
-        self,
-        stop: &Stop,
-        ready: impl FnOnce(&[SocketAddr]) -> io::Result<()>,
-    ) -> io::Result<()> {
+    /// Opens everything that serving takes.
+    pub fn open(self, stop: &Stop) -> io::Result<OpenServer<'b>> {
         let threads = self.listeners.len();
         let limits = self.options.limits;
         let connections = connections(limits.connections);
@@ -127,7 +126,29 @@ impl<'b> Server<'b> {
             let worker = Worker::new(self.site, listeners, &limits, room, log, stop)?;
             workers.push(worker);
         }
-        ready(&self.addresses)?;
+        Ok(OpenServer {
+            workers,
+            addresses: self.addresses,
+        })
+    }
+}
+
+/// A server that has opened everything and has not started a thread: the moment
+/// to enter a sandbox.
+pub struct OpenServer<'b> {
+    workers: Vec<Worker<'b>>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl OpenServer<'_> {
+    /// Where it listens; the ports are the real ones.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves until `stop`, in this thread and as many more as were asked for.
+    pub fn serve(self, stop: &Stop) -> io::Result<()> {
+        let mut workers = self.workers;
         std::thread::scope(|scope| {
             let first = workers.pop();
             let mut others = Vec::with_capacity(workers.len());

@@ -73,7 +73,7 @@ pub fn fill(
         let redirect = write::Redirect {
             status,
             location,
-            headers: redirect_lines(&output.headers, Some(&from)),
+            headers: redirect_lines(&output.policy, &output.headers, Some(&from)),
         };
         section
             .redirect_with(from.as_bytes().to_vec(), redirect)

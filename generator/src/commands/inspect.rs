@@ -3,7 +3,8 @@
 use std::{fmt::Write, fs, path::Path};
 
 use applgen_bundle::{
-    Bundle, TAG_BOOT, TAG_HTTP, TAG_INFO,
+    Bundle, TAG_BOOT, TAG_DNS, TAG_HTTP, TAG_INFO,
+    dns::{Zone, Zones},
     http::{Encoding, Entry, Host, Kind, Site},
 };
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use crate::{
     failure::Failure,
     image::{find_bundle, manifest},
     report::Diagnostic,
+    zones::name,
 };
 
 use super::{bytes, count};
@@ -71,6 +73,11 @@ fn facts(path: &Path, image: &[u8]) -> Result<Value, Failure> {
         hosts = site.hosts().iter().map(host_facts).collect();
         rules = site.rules().len();
     }
+    let mut zones = Vec::new();
+    if let Some(section) = bundle.section(TAG_DNS) {
+        let all = Zones::parse(section).map_err(|error| not_ours(error.to_string()))?;
+        zones = all.zones().map(|zone| zone_facts(&zone)).collect();
+    }
     let sections: serde_json::Map<String, Value> = bundle
         .sections()
         .map(|section| {
@@ -96,6 +103,7 @@ fn facts(path: &Path, image: &[u8]) -> Result<Value, Failure> {
         "manifest": manifest,
         "hosts": hosts,
         "pattern_rules": rules,
+        "zones": zones,
         "paths": paths,
     }))
 }
@@ -111,6 +119,15 @@ fn host_facts((name, host): (&[u8], Host<'_>)) -> Value {
             "location": String::from_utf8_lossy(prefix),
         }),
     }
+}
+
+fn zone_facts(zone: &Zone<'_>) -> Value {
+    let apex = zone.apex().and_then(|apex| apex.name());
+    json!({
+        "name": apex.map_or_else(String::new, |name| name::show(name.wire())),
+        "serial": zone.serial(),
+        "records": zone.record_count(),
+    })
 }
 
 fn path_facts(entry: &Entry<'_>) -> Value {
@@ -229,6 +246,19 @@ fn for_people(facts: &Value) -> String {
     let many = list(&facts["paths"])
         .iter()
         .any(|path| number(&path["host"]) > 0);
+    for zone in list(&facts["zones"]) {
+        let records = usize::try_from(number(&zone["records"])).unwrap_or(usize::MAX);
+        let _ = writeln!(
+            out,
+            "zone `{}`: serial {}, {}",
+            word(&zone["name"]),
+            number(&zone["serial"]),
+            count(records, "record"),
+        );
+    }
+    if list(&facts["paths"]).is_empty() {
+        return out;
+    }
     let length = |value: &Value| value.as_u64().map_or("-".to_owned(), |n| n.to_string());
     let _ = writeln!(out, "\n{:>11} {:>11} {:>11}  path", "bytes", "gzip", "br");
     for path in list(&facts["paths"]) {

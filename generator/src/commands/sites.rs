@@ -40,7 +40,8 @@ pub fn load(
     let mut directories: Vec<Option<PathBuf>> = Vec::new();
     let is_site =
         top.config.hosts.is_empty() || top.config.hosts.iter().any(|h| h.directory.is_none());
-    if is_site {
+    let has_pages = top.layout.has_pages() || !top.config.hosts.is_empty();
+    if is_site && has_pages {
         served.push(of(&top, diagnostics)?);
         directories.push(None);
     }
@@ -55,6 +56,13 @@ pub fn load(
                 // As people would name it, so that messages do.
                 let shown = named.join(host.directory.as_deref().unwrap_or_default());
                 let site = site::load(&shown, outputs, diagnostics)?;
+                if !site.layout.zones.is_empty() {
+                    return Err(Failure::site(
+                        Diagnostic::error("a host's own site has zones")
+                            .at(host.place.clone())
+                            .hint("put all zones into `zones/` at the top"),
+                    ));
+                }
                 if let Some(nested) = site.config.hosts.first() {
                     return Err(Failure::site(
                         Diagnostic::error("a host's own site has hosts")

@@ -2,9 +2,9 @@
 //!
 //! | header | default | for | key in `[http]` |
 //! |---|---|---|---|
-//! | `Cache-Control` | `no-cache` | pages | `cache-pages` |
+//! | `Cache-Control` | `no-cache` | pages, redirects | `cache-pages` |
 //! | `Cache-Control` | `no-cache` | other files | `cache-files` |
-//! | `Cache-Control` | `public, max-age=31536000, immutable` | files with a hash in their name | `cache-fingerprinted` |
+//! | `Cache-Control` | `max-age=31536000, immutable` | files with a hash in their name | `cache-fingerprinted` |
 //! | `X-Content-Type-Options` | `nosniff` | everything | `security-headers` |
 //! | `Referrer-Policy` | `strict-origin-when-cross-origin` | pages | `security-headers` |
 //! | `X-Frame-Options` | `SAMEORIGIN` | pages | `security-headers` |
@@ -75,7 +75,7 @@ impl Default for Policy {
             cors: None,
             cache_pages: "no-cache".to_owned(),
             cache_files: "no-cache".to_owned(),
-            cache_fingerprinted: "public, max-age=31536000, immutable".to_owned(),
+            cache_fingerprinted: "max-age=31536000, immutable".to_owned(),
         }
     }
 }
@@ -157,7 +157,11 @@ pub fn left_without_policy(
 
 /// The header lines of a redirect: what rules say for every path, or for the
 /// one that redirects, and not what describes a content.
-pub fn redirect_lines(rules: &[HeaderRule], from: Option<&UrlPath>) -> Vec<(String, String)> {
+pub fn redirect_lines(
+    policy: &Policy,
+    rules: &[HeaderRule],
+    from: Option<&UrlPath>,
+) -> Vec<(String, String)> {
     let mut merged = Merged::default();
     for rule in rules {
         let fits = match from {
@@ -168,7 +172,11 @@ pub fn redirect_lines(rules: &[HeaderRule], from: Option<&UrlPath>) -> Vec<(Stri
             merged.take(rule);
         }
     }
-    let mut lines = merged.set;
+    let mut lines = Vec::new();
+    if !policy.cache_pages.is_empty() && !merged.decides("Cache-Control") {
+        lines.push(("Cache-Control".to_owned(), policy.cache_pages.clone()));
+    }
+    lines.extend(merged.set);
     lines.retain(|(name, _)| {
         !["content-type", "content-security-policy", "link"]
             .iter()
@@ -384,10 +392,12 @@ mod tests {
                 "X-A: 1, 2",
             ]
         );
-        let redirect = redirect_lines(&rules(text), Some(&"/b".into()));
+        let redirect = redirect_lines(&policy, &rules(text), Some(&"/b".into()));
         let names: Vec<_> = redirect.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["X-A", "Cache-Control", "X-B"]);
-        assert_eq!(redirect_lines(&rules(text), None).len(), 2);
+        assert_eq!(redirect_lines(&policy, &rules(text), None).len(), 2);
+        let plain = redirect_lines(&policy, &[], None);
+        assert_eq!(plain, [("Cache-Control".to_owned(), "no-cache".to_owned())]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Loading a site: which files it has, what they are treated as, and at which
 //! paths they will be served.
 //!
-//! A site is a directory with any mix of decks and plain files, or a single
-//! Markdown file. [`tree`] walks it, [`config`] reads `applgen.toml`, [`layout`]
+//! A site is a directory with any mix of decks, plain files and DNS zones, or a
+//! single Markdown or zone file. [`tree`] walks it, [`config`] reads `applgen.toml`, [`layout`]
 //! decides what is a deck and what a file, and [`dates`] asks git when each was
 //! touched last. Nothing outside the site directory is read.
 
@@ -39,7 +39,7 @@ pub struct Site {
     pub root: PathBuf,
     /// What `applgen.toml` says, or the defaults.
     pub config: Config,
-    /// Its decks and files, and where they are served.
+    /// Its decks, files and zones, and where they are served.
     pub layout: Layout,
     /// Its rules: of `applgen.toml`, `_redirects` and `_headers`.
     pub rules: Rules,
@@ -64,7 +64,7 @@ pub fn load(
                 "`{}` is neither a directory nor a file",
                 named.display()
             ))
-            .hint("name a site directory, or a single Markdown file"),
+            .hint("name a site directory, or a single Markdown or zone file"),
         ))
     }
 }
@@ -136,23 +136,14 @@ fn load_single_file(
         .map(|e| e.to_string_lossy().to_ascii_lowercase())
         .unwrap_or_default();
     match extension.as_str() {
-        "md" | "markdown" => {}
-        "zone" => {
-            return Err(Failure::site(
-                Diagnostic::error(format!(
-                    "`{}` is a DNS zone, and zones are not built yet",
-                    named.display()
-                ))
-                .hint("name a site directory or a Markdown file"),
-            ));
-        }
+        "md" | "markdown" | "zone" => {}
         _ => {
             return Err(Failure::environment(
                 Diagnostic::error(format!(
                     "`{}` is a single file of a kind that is no site of its own",
                     named.display()
                 ))
-                .hint("a single file is a deck in Markdown (`.md`) or an image; put anything else into a directory, and name that"),
+                .hint("a single file is a deck in Markdown (`.md`), a DNS zone (`.zone`) or an image; put anything else into a directory, and name that"),
             ));
         }
     }
@@ -179,7 +170,10 @@ fn load_single_file(
     }
     Ok(Site {
         name: name_of(named),
-        layout: Layout::of_single_file(file),
+        layout: match extension.as_str() {
+            "zone" => Layout::of_single_zone(file),
+            _ => Layout::of_single_file(file),
+        },
         root,
         rules: config.http.rules.clone(),
         config,

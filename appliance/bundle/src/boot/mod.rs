@@ -16,6 +16,7 @@
 //! | `http=[ADDR:]PORT`, `dns=[ADDR:]PORT` | where to listen; an IPv6 address in brackets |
 //! | `tap=NAME` | the tap device |
 //! | `log=off`, `log=common`, `log=json` | the access log |
+//! | `cookie-secret=HEX` | 32 digits that DNS cookies are made with (RFC 9018); else random |
 //! | `threads=N` | event loops of a process, 1 to 256; else one for each core |
 //! | `user=UID[:GID]` | whom a process becomes that was started by root; else `nobody` |
 //! | `sandbox=off`, `sandbox=on` | whether a process locks itself in; else it does |
@@ -69,17 +70,19 @@ impl Keys {
     pub const LOG: Self = Self(1 << 7);
     /// `threads=`
     pub const THREADS: Self = Self(1 << 8);
-
     /// `user=`
     pub const USER: Self = Self(1 << 9);
     /// `sandbox=`
     pub const SANDBOX: Self = Self(1 << 10);
     /// `handover=`
     pub const HANDOVER: Self = Self(1 << 11);
+    /// `cookie-secret=`
+    pub const COOKIE_SECRET: Self = Self(1 << 12);
 
     /// What `--unix` takes: its addresses are the host's.
     pub const PROCESS: Self = Self::HTTP
         .with(Self::DNS)
+        .with(Self::COOKIE_SECRET)
         .with(Self::LOG)
         .with(Self::THREADS)
         .with(Self::USER)
@@ -92,6 +95,7 @@ impl Keys {
         .with(Self::GW6)
         .with(Self::HTTP)
         .with(Self::DNS)
+        .with(Self::COOKIE_SECRET)
         .with(Self::LOG);
     /// What `--tap` takes.
     pub const TAP_PROCESS: Self = Self::GUEST
@@ -99,7 +103,7 @@ impl Keys {
         .with(Self::USER)
         .with(Self::SANDBOX);
     /// Every word that there is.
-    pub const ALL: Self = Self(0xfff);
+    pub const ALL: Self = Self(0x1fff);
 
     /// Both sets together.
     #[must_use]
@@ -128,6 +132,7 @@ impl Keys {
             "user" => Self::USER,
             "sandbox" => Self::SANDBOX,
             "handover" => Self::HANDOVER,
+            "cookie-secret" => Self::COOKIE_SECRET,
             _ => return None,
         })
     }
@@ -200,6 +205,8 @@ pub struct Words<'a> {
     pub sandbox: Option<bool>,
     /// `handover=`
     pub handover: Option<bool>,
+    /// `cookie-secret=`
+    pub cookie_secret: Option<[u8; 16]>,
 }
 
 impl<'a> Words<'a> {
@@ -247,6 +254,7 @@ impl<'a> Words<'a> {
             Keys::USER => self.user = Some(User::parse(text)?),
             Keys::SANDBOX => self.sandbox = Some(value::switch(text)?),
             Keys::HANDOVER => self.handover = Some(value::switch(text)?),
+            Keys::COOKIE_SECRET => self.cookie_secret = Some(value::secret(text)?),
             _ => {}
         }
         Ok(())
@@ -270,6 +278,7 @@ impl<'a> Words<'a> {
             user: self.user.or(defaults.user),
             sandbox: self.sandbox.or(defaults.sandbox),
             handover: self.handover.or(defaults.handover),
+            cookie_secret: self.cookie_secret.or(defaults.cookie_secret),
         }
     }
 }

@@ -177,6 +177,23 @@ pub(super) fn threads(text: &str) -> Result<u16, &'static str> {
         .ok_or("`threads=N`, N from 1 to 256")
 }
 
+/// 16 bytes in hexadecimal.
+pub(super) fn secret(text: &str) -> Result<[u8; 16], &'static str> {
+    const EXPECTED: &str = "32 hexadecimal digits";
+    let mut secret = [0; 16];
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != secret.len() || !rest.is_empty() {
+        return Err(EXPECTED);
+    }
+    for (byte, pair) in secret.iter_mut().zip(pairs) {
+        for &digit in pair {
+            let digit = char::from(digit).to_digit(16).ok_or(EXPECTED)?;
+            *byte = *byte << 4 | digit as u8;
+        }
+    }
+    Ok(secret)
+}
+
 /// Decimal digits alone: no sign, no blank, nothing over `most`.
 fn number(text: &str, most: u32) -> Option<u32> {
     if text.is_empty() || text.len() > 5 {

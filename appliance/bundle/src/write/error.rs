@@ -66,6 +66,13 @@ pub enum WriteError {
         /// The name.
         name: String,
     },
+    /// A zone cannot be served as it is.
+    Zone {
+        /// Its apex, in wire form.
+        apex: Vec<u8>,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// Two sections have one tag.
     DuplicateSection {
         /// The tag.
@@ -115,6 +122,13 @@ impl fmt::Display for WriteError {
             }
             Self::DuplicateHost { name } => {
                 write!(f, "two hosts claim the name `{}`", name.escape_debug())
+            }
+            Self::Zone { apex, problem } => {
+                f.write_str("zone `")?;
+                for label in super::dns::labels(apex).unwrap_or_default() {
+                    write!(f, "{}.", label.escape_ascii())?;
+                }
+                write!(f, "`: {problem}")
             }
             Self::DuplicateSection { tag } => {
                 write!(f, "two sections are called `{}`", tag.escape_ascii())

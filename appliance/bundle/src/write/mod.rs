@@ -26,6 +26,7 @@
 //! depend on what was given, not on the order in which it was given.
 
 mod chunk;
+mod dns;
 mod error;
 mod hosts;
 mod http;
@@ -34,13 +35,14 @@ mod pattern;
 mod rules;
 
 pub use chunk::{is_field, is_own_field};
+pub use dns::{DnsOptions, DnsSection, Key, ZoneRecord, labels};
 pub use error::WriteError;
 pub use http::{HttpSection, Redirect, Resource};
 pub use pattern::{Pattern, Template};
 pub use rules::Rule;
 
 use crate::head::{field, head_checksum};
-use crate::{MAX_BUNDLE_BYTES, TAG_BOOT, TAG_HTTP, TAG_INFO};
+use crate::{MAX_BUNDLE_BYTES, TAG_BOOT, TAG_DNS, TAG_HTTP, TAG_INFO};
 use std::collections::BTreeMap;
 use std::io;
 use std::string::ToString;
@@ -146,6 +148,13 @@ impl BundleWriter {
         if self.http.replace(section).is_some() {
             self.duplicate = Some(TAG_HTTP);
         }
+    }
+
+    /// Sets the `dns ` section.
+    pub fn dns(&mut self, section: DnsSection) -> Result<(), WriteError> {
+        let bytes = section.finish()?;
+        self.section(TAG_DNS, crate::dns::field::VERSION, bytes);
+        Ok(())
     }
 
     /// Adds any other section, made elsewhere.

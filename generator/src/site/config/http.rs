@@ -8,7 +8,7 @@
 //! cors = "*"                           # or an origin; not sent without it
 //! cache-pages = "no-cache"
 //! cache-files = "no-cache"
-//! cache-fingerprinted = "public, max-age=31536000, immutable"
+//! cache-fingerprinted = "max-age=31536000, immutable"
 //!
 //! [http.headers]
 //! "/*" = { "X-Robots-Tag" = "noindex", "X-Frame-Options" = false }
