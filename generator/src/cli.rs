@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use crate::image::Target;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
@@ -50,15 +51,43 @@ pub enum Command {
     Man(Man),
 }
 
+/// The target: one flag, or none for the default.
+#[derive(Debug, Clone, Copy, Args)]
+#[group(multiple = false)]
+pub struct TargetFlags {
+    /// An ordinary static executable for Linux, on host sockets (the default target)
+    #[arg(long)]
+    unix: bool,
+    /// A sandboxed static executable for Linux on a tap device, with addresses of its own
+    #[arg(long)]
+    tap: bool,
+    /// A kernel of its own for virtual machines: QEMU, Firecracker, Cloud Hypervisor
+    #[arg(long)]
+    kvm: bool,
+}
+
+impl TargetFlags {
+    /// The target that was named.
+    pub fn named(self) -> Option<Target> {
+        [
+            (self.unix, Target::Unix),
+            (self.tap, Target::Tap),
+            (self.kvm, Target::Kvm),
+        ]
+        .into_iter()
+        .find_map(|(given, target)| given.then_some(target))
+    }
+}
+
 /// Arguments of `build`.
 #[derive(Debug, Args)]
 pub struct Build {
     /// A site directory, or a single Markdown file
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub site: PathBuf,
-    /// An ordinary static executable for Linux, on host sockets (the default target)
-    #[arg(long)]
-    pub unix: bool,
+    /// What the image runs on.
+    #[command(flatten)]
+    pub target: TargetFlags,
     /// Write the image to FILE, and its manifest to FILE.json
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
@@ -70,12 +99,15 @@ pub struct Run {
     /// A site directory, a single Markdown file, or an image
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub site: PathBuf,
-    /// An ordinary process on host sockets (the default target)
-    #[arg(long)]
-    pub unix: bool,
+    /// What the site runs on; an image knows it itself.
+    #[command(flatten)]
+    pub target: TargetFlags,
     /// Serve HTTP on PORT of 127.0.0.1, or on ADDRESS:PORT; port 0 takes a free one
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = socket)]
     pub http: Option<String>,
+    /// Give a virtual machine so much memory
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(8..=65536))]
+    pub memory: Option<u32>,
     /// Log each request to standard error, in the Common Log Format
     #[arg(long)]
     pub log: bool,

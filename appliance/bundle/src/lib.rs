@@ -56,6 +56,7 @@ pub mod date;
 mod hash;
 mod head;
 pub mod http;
+pub mod image;
 #[cfg(feature = "write")]
 pub mod write;
 

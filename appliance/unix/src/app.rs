@@ -52,6 +52,21 @@ pub fn run(bundle: &[u8], arguments: &[String]) -> ExitCode {
     }
 }
 
+/// The process's arguments, where all are text.
+pub fn arguments() -> Result<Vec<String>, ExitCode> {
+    let mut arguments = Vec::new();
+    for argument in std::env::args_os().skip(1) {
+        match argument.into_string() {
+            Ok(argument) => arguments.push(argument),
+            Err(argument) => {
+                let shown = argument.to_string_lossy().into_owned();
+                return Err(fail(&format!("`{shown}`: no such boot word")));
+            }
+        }
+    }
+    Ok(arguments)
+}
+
 /// Says what is wrong, and gives the code for it.
 pub fn fail(message: &dyn Display) -> ExitCode {
     // With nobody to tell it to, the code alone has to do.

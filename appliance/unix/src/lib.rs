@@ -6,7 +6,7 @@
 //! # The layers, from the outside in
 //!
 //! - [`app`]: a bundle and boot words in, an exit code out.
-//! - [`image`]: where a process finds the bundle that was attached to it.
+//! - [`applgen_bundle::image`]: where a process finds the bundle that was attached to it.
 //!   Needs no file, so that an image runs in an empty root directory.
 //! - [`server`](Server): listening sockets and threads, one for each core.
 //!   **Rule: threads share nothing but the bundle and the switch that stops
@@ -28,9 +28,9 @@
 #![deny(unsafe_code)]
 
 pub mod app;
+pub mod attached;
 mod clock;
 mod converse;
-pub mod image;
 pub mod limits;
 mod listen;
 mod log;
@@ -38,6 +38,8 @@ mod output;
 mod peers;
 mod server;
 mod stop;
+#[cfg(feature = "tap")]
+pub mod tap;
 mod worker;
 
 pub use limits::Limits;

@@ -18,7 +18,7 @@ use super::{
 /// Builds an image; its path goes to standard output.
 pub fn build(arguments: &Build) -> Result<(), Failure> {
     let started = Instant::now();
-    let target = Target::Unix;
+    let target = arguments.target.named().unwrap_or_default();
     let path = pipeline::image_path(arguments.output.as_deref(), &arguments.site, target);
     let outputs = pipeline::outputs(&path);
     let progress = Progress::on_terminal();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use applgen_bundle::{
-    boot::{Keys, Words},
+    boot::{Ip4, Keys, Words},
     write::{BundleWriter, FinishedBundle},
 };
 use serde_json::json;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     assets::{self, Cache, Totals},
     failure::Failure,
-    image::{Feature, Features, Target, environment::Environment},
+    image::{Feature, Features, Target, descriptors, environment::Environment, manifest},
     progress::Progress,
     render::{self, DeckSummary},
     report::{self, Diagnostic, Diagnostics, Level},
@@ -74,6 +74,9 @@ pub fn bundle(
     features.need(Feature::Http, reason(&rendered.decks, totals.resources));
     let mut writer = BundleWriter::new();
     let words = boot_words(&site, target)?;
+    if target.is_guest() {
+        network_features(&words, &mut features)?;
+    }
     if !words.is_empty() {
         writer.boot(&words);
     }
@@ -98,9 +101,7 @@ fn reason(decks: &[DeckSummary], resources: usize) -> String {
 /// The words of `[network]` that this target takes; a site is configured once
 /// for all of them.
 fn boot_words(site: &Site, target: Target) -> Result<String, Failure> {
-    let keys = match target {
-        Target::Unix => Keys::PROCESS,
-    };
+    let keys = target.boot_keys();
     let taken: Vec<&str> = site
         .config
         .boot_words
@@ -112,6 +113,28 @@ fn boot_words(site: &Site, target: Target) -> Result<String, Failure> {
     Words::parse(&words, keys)
         .map_err(|error| Failure::site(Diagnostic::error(format!("`[network]`: {error}"))))?;
     Ok(words)
+}
+
+/// What a guest's own network has to be able to do, from the words that its
+/// image takes when none are given. What is not said can still be said at boot:
+/// where nothing is, everything is there.
+fn network_features(words: &str, features: &mut Features) -> Result<(), Failure> {
+    let words = Words::parse(words, Keys::GUEST)
+        .map_err(|error| Failure::site(Diagnostic::error(format!("`[network]`: {error}"))))?;
+    let has_ipv6 = words.ip6.is_some() || words.gw6.is_some();
+    match words.ip {
+        None if !has_ipv6 => {
+            let reason = "the site names no address, so that one can be given at boot";
+            features.need(Feature::Dhcp, reason);
+            features.need(Feature::Ipv6, reason);
+        }
+        Some(Ip4::Dhcp) => features.need(Feature::Dhcp, "`[network]` says `ip = \"dhcp\"`"),
+        None | Some(Ip4::Static { .. }) => {}
+    }
+    if has_ipv6 {
+        features.need(Feature::Ipv6, "`[network]` names an IPv6 address");
+    }
+    Ok(())
 }
 
 /// The facts that travel in the image, for `applgen inspect`.
@@ -152,9 +175,8 @@ pub fn image_path(output: Option<&Path>, named: &Path, target: Target) -> PathBu
 pub fn outputs(image: &Path) -> Vec<PathBuf> {
     let mut outputs = default_outputs();
     outputs.push(image.to_path_buf());
-    let mut manifest = image.as_os_str().to_owned();
-    manifest.push(".json");
-    outputs.push(PathBuf::from(manifest));
+    outputs.push(manifest::path_for(image));
+    outputs.extend(descriptors::paths(image));
     // A folder that images are collected in holds those of other targets too.
     // One of the site's own content folders stays input all the same.
     if let Some(parent) = image.parent().filter(|p| !p.as_os_str().is_empty()) {

@@ -4,6 +4,7 @@ use crate::{
     image::{
         Features, KernelError, Manifest, Progress, Revision, Target,
         attach::{AttachError, attach},
+        descriptors,
         kernel::kernel,
         manifest::{Parts, path_for},
         write::{self, WriteError},
@@ -64,8 +65,8 @@ impl ImageError {
     }
 }
 
-/// Makes an image and its manifest: both are whole on the disk before either
-/// has its name, and the image is named last.
+/// Makes an image, its manifest and its descriptors: all are whole on the disk
+/// before any has its name, and the image is named last.
 pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, ImageError> {
     let kernel = kernel(order.target, order.features, progress)?;
     let attached = attach(&kernel.elf, order.bundle.len())?;
@@ -80,8 +81,20 @@ pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, Ima
         source: order.source.clone(),
         written: image.written(),
     });
-    let beside = write::file(&path_for(order.path), manifest.to_json().as_bytes())?;
+    let beside = write::file(
+        &path_for(order.path),
+        manifest.to_json().as_bytes(),
+        write::FILE_MODE,
+    )?;
+    let descriptors = descriptors::of(order.target, order.path, image.written().bytes);
+    let descriptors: Vec<_> = descriptors
+        .iter()
+        .map(|file| write::file(&file.path, file.text.as_bytes(), file.mode))
+        .collect::<Result<_, _>>()?;
     beside.commit()?;
+    for descriptor in descriptors {
+        descriptor.commit()?;
+    }
     image.commit()?;
     Ok(manifest)
 }

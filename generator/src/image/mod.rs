@@ -8,12 +8,14 @@
 pub mod attach;
 pub mod build;
 pub mod compile;
+pub mod descriptors;
 pub mod digest;
 pub mod doctor;
 pub mod environment;
 pub mod interrupt;
 pub mod kernel;
 pub mod manifest;
+pub mod qemu;
 pub mod revision;
 pub mod sources;
 pub mod store;

@@ -1,27 +1,46 @@
 //! What an image runs on, and which parts of the appliance it needs.
 
+use applgen_bundle::boot::Keys;
 use std::collections::BTreeMap;
 
 /// The one instruction set so far, with the ABI that kernels are compiled for.
 pub const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
 /// What an image runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Target {
     /// One static Linux executable on the host's sockets.
+    #[default]
     Unix,
+    /// One static Linux executable on a tap device, with a network of its own.
+    Tap,
+    /// A virtual machine with virtio devices, without an operating system:
+    /// QEMU, Firecracker, Cloud Hypervisor.
+    Kvm,
 }
+
+/// What the code of every kernel is compiled with, beside the path remappings
+/// and the profile in the staged manifest.
+const FLAGS: &[&str] = &[
+    "-Ctarget-cpu=x86-64",
+    "-Crelocation-model=static",
+    "-Clink-arg=-Wl,--build-id=none",
+    // Lints judge the source where it is written.
+    "--cap-lints=warn",
+];
 
 impl Target {
     /// Every target, in the order that help lists them.
-    pub const ALL: &[Self] = &[Self::Unix];
+    pub const ALL: &[Self] = &[Self::Unix, Self::Tap, Self::Kvm];
 
     /// The word that names it: the flag, the suffix of the image's file name,
     /// the value in manifests.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Unix => "unix",
+            Self::Tap => "tap",
+            Self::Kvm => "kvm",
         }
     }
 
@@ -30,10 +49,65 @@ impl Target {
         Self::ALL.iter().copied().find(|t| t.suffix() == suffix)
     }
 
-    /// The appliance's crate, and the binary in it, that is its kernel.
+    /// The appliance's crate that its kernel is in.
     pub fn package(self) -> &'static str {
         match self {
+            Self::Unix | Self::Tap => "applgen-unix",
+            Self::Kvm => "applgen-kernel",
+        }
+    }
+
+    /// The binary of that crate that is its kernel.
+    pub fn binary(self) -> &'static str {
+        match self {
             Self::Unix => "applgen-unix",
+            Self::Tap => "applgen-tap",
+            Self::Kvm => "applgen-kernel",
+        }
+    }
+
+    /// The profile that its kernels are compiled with.
+    pub fn profile(self) -> &'static str {
+        match self {
+            Self::Unix | Self::Tap => "appliance",
+            Self::Kvm => "machine",
+        }
+    }
+
+    /// The compiler's flags.
+    pub fn flags(self) -> Vec<&'static str> {
+        let mut flags = FLAGS.to_vec();
+        match self {
+            Self::Unix | Self::Tap => flags.push("-Ctarget-feature=+crt-static"),
+            // How machines' kernels are linked is their own build script's.
+            Self::Kvm => {}
+        }
+        flags
+    }
+
+    /// The boot words that its images take.
+    pub fn boot_keys(self) -> Keys {
+        match self {
+            Self::Unix => Keys::PROCESS,
+            Self::Tap => Keys::TAP_PROCESS,
+            Self::Kvm => Keys::GUEST,
+        }
+    }
+
+    /// Whether its images are machines' kernels, with a network of their own.
+    pub fn is_guest(self) -> bool {
+        match self {
+            Self::Unix | Self::Tap => false,
+            Self::Kvm => true,
+        }
+    }
+
+    /// The cargo features that all of its kernels have.
+    fn own_features(self) -> &'static [&'static str] {
+        match self {
+            Self::Unix => &[],
+            Self::Tap => &["tap"],
+            Self::Kvm => &["machine", "virtio"],
         }
     }
 }
@@ -44,6 +118,10 @@ impl Target {
 pub enum Feature {
     /// Answers over HTTP.
     Http,
+    /// IPv6 and neighbour discovery.
+    Ipv6,
+    /// The IPv4 address from a DHCP server.
+    Dhcp,
 }
 
 impl Feature {
@@ -51,6 +129,8 @@ impl Feature {
     pub fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::Ipv6 => "ipv6",
+            Self::Dhcp => "dhcp",
         }
     }
 
@@ -58,7 +138,9 @@ impl Feature {
     /// every kernel of the target has it.
     fn cargo_feature(self, target: Target) -> Option<&'static str> {
         match (target, self) {
-            (Target::Unix, Self::Http) => None,
+            // A process has all of it: its host's network, and files to serve.
+            (Target::Unix | Target::Tap, _) => None,
+            (Target::Kvm, feature) => Some(feature.name()),
         }
     }
 }
@@ -81,6 +163,14 @@ impl Features {
         self.reasons.entry(feature).or_insert_with(|| reason.into());
     }
 
+    /// The same without one, to see what that costs.
+    #[must_use]
+    pub fn without(&self, feature: Feature) -> Self {
+        let mut reasons = self.reasons.clone();
+        reasons.remove(&feature);
+        Self { reasons }
+    }
+
     /// Whether the image has it.
     pub fn has(&self, feature: Feature) -> bool {
         self.reasons.contains_key(&feature)
@@ -93,9 +183,9 @@ impl Features {
 
     /// The cargo features that the target's kernel is compiled with.
     pub fn cargo_features(&self, target: Target) -> Vec<&'static str> {
-        self.reasons
-            .keys()
-            .filter_map(|feature| feature.cargo_feature(target))
+        let chosen = self.reasons.keys();
+        let own = target.own_features().iter().copied();
+        own.chain(chosen.filter_map(|feature| feature.cargo_feature(target)))
             .collect()
     }
 }
