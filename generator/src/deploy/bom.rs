@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use toml::Table;
 
 use crate::image::{Manifest, Target, sources::Sources};
@@ -113,7 +113,9 @@ pub fn bom(site: &str, manifest: &Manifest) -> String {
     let mut dependencies = vec![json!({ "ref": image, "dependsOn": [kernel] })];
     let mut direct = vec!["rustc".to_owned()];
     for key in &reached {
-        let Some(package) = packages.get(key) else { continue };
+        let Some(package) = packages.get(key) else {
+            continue;
+        };
         let (name, version) = key.split_once(' ').unwrap_or((key, ""));
         let mut component = json!({
             "type": "library",

@@ -95,6 +95,15 @@ impl Git {
         self.run(arguments, &[])
     }
 
+    /// The same with something on its standard input.
+    pub fn bytes_of<I: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = I>,
+        input: &[u8],
+    ) -> Result<Vec<u8>, GitError> {
+        self.run(arguments, input)
+    }
+
     /// What it prints, as text without the last line feed.
     pub fn text<I: AsRef<OsStr>>(
         &self,
@@ -115,10 +124,7 @@ impl Git {
     }
 
     /// What it prints if it succeeds, for questions whose answer may be no.
-    pub fn ask<I: AsRef<OsStr>>(
-        &self,
-        arguments: impl IntoIterator<Item = I>,
-    ) -> Option<String> {
+    pub fn ask<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Option<String> {
         self.text(arguments).ok()
     }
 
@@ -130,12 +136,19 @@ impl Git {
     /// The commit that a revision means.
     pub fn commit(&self, revision: &str) -> Option<String> {
         let revision = format!("{revision}^{{commit}}");
-        self.ask(["rev-parse", "--quiet", "--verify", "--end-of-options", &revision])
+        self.ask([
+            "rev-parse",
+            "--quiet",
+            "--verify",
+            "--end-of-options",
+            &revision,
+        ])
     }
 
     /// A file as it is in a commit.
     pub fn file(&self, commit: &str, path: &str) -> Option<Vec<u8>> {
-        self.bytes(["cat-file", "blob", &format!("{commit}:{path}")]).ok()
+        self.bytes(["cat-file", "blob", &format!("{commit}:{path}")])
+            .ok()
     }
 
     fn run<I: AsRef<OsStr>>(

@@ -104,7 +104,10 @@ impl History {
             let Some(Ok(live)) = statement_at(&self.git, &self.head, &place) else {
                 continue;
             };
-            let named = self.deploys.iter_mut().find(|deploy| deploy.name == live.name);
+            let named = self
+                .deploys
+                .iter_mut()
+                .find(|deploy| deploy.name == live.name);
             if let Some(deploy) = named {
                 deploy.live = true;
             }
@@ -260,7 +263,14 @@ pub fn next_number(git: &Git, base: Option<&str>, place: &Place) -> Result<u64, 
 /// Reads the log: a field ends with a zero byte, a commit with a line feed after it.
 fn deploys(git: &Git, head: &str) -> Result<Vec<Deploy>, Failure> {
     let format = "--format=%H%x00%ct%x00%cn%x00%s%x00%(trailers:only,unfold)%x00";
-    let log = git.bytes(["log", "--first-parent", "--no-show-signature", format, head, "--"])?;
+    let log = git.bytes([
+        "log",
+        "--first-parent",
+        "--no-show-signature",
+        format,
+        head,
+        "--",
+    ])?;
     let log = String::from_utf8_lossy(&log);
     let fields: Vec<&str> = log.split('\0').collect();
     let mut deploys = Vec::new();
@@ -288,9 +298,14 @@ fn deploys(git: &Git, head: &str) -> Result<Vec<Deploy>, Failure> {
                     };
                     parts.next() == Some(target) && place.deploy_name(number) == name
                 });
-            let Some((sha256, path)) = image else { continue };
+            let Some((sha256, path)) = image else {
+                continue;
+            };
             let site = path.split('/').next().unwrap_or_default();
-            let start = format!("{}/", name.rsplit_once('/').map_or(name, |(start, _)| start));
+            let start = format!(
+                "{}/",
+                name.rsplit_once('/').map_or(name, |(start, _)| start)
+            );
             deploys.push(Deploy {
                 name: name.to_owned(),
                 site: site.to_owned(),

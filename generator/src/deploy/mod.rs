@@ -29,6 +29,7 @@
 
 pub mod bisect;
 pub mod bom;
+pub mod cli;
 pub mod descriptor;
 pub mod diff;
 pub mod git;

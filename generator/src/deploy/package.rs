@@ -76,12 +76,13 @@ impl Package {
                 false,
             ),
         ];
-        let descriptors = descriptor::descriptors(&place, &manifest, host_dir).map_err(|error| {
-            refuse(
-                format!("a descriptor of `{place}` cannot be rendered: {error}"),
-                "this is a fault of applgen's templates",
-            )
-        })?;
+        let descriptors =
+            descriptor::descriptors(&place, &manifest, host_dir).map_err(|error| {
+                refuse(
+                    format!("a descriptor of `{place}` cannot be rendered: {error}"),
+                    "this is a fault of applgen's templates",
+                )
+            })?;
         files.extend(
             descriptors
                 .into_iter()
@@ -97,7 +98,13 @@ impl Package {
 
     /// Whether a commit has this very image and descriptors live already, and,
     /// where there is a signer, signed with its key.
-    pub fn is_live(&self, git: &Git, base: &str, live: &Statement, signer: Option<&Signer>) -> bool {
+    pub fn is_live(
+        &self,
+        git: &Git,
+        base: &str,
+        live: &Statement,
+        signer: Option<&Signer>,
+    ) -> bool {
         let image = self.place.image_name();
         let same = self.files.iter().all(|(name, bytes, _)| {
             // Manifest and bill name the source commit, which may change alone.
@@ -106,7 +113,9 @@ impl Package {
         });
         same && signer.is_none_or(|signer| {
             let suffix = signer.kind().suffix();
-            let path = self.place.path(&format!("{}{suffix}", statement::FILE_NAME));
+            let path = self
+                .place
+                .path(&format!("{}{suffix}", statement::FILE_NAME));
             git.file(base, &path).is_some()
         })
     }
@@ -140,7 +149,15 @@ impl Package {
         statement: &Statement,
         signer: Option<&Signer>,
     ) -> Result<(), Failure> {
-        put(change, git, base, &self.place, statement, &self.files, signer)
+        put(
+            change,
+            git,
+            base,
+            &self.place,
+            statement,
+            &self.files,
+            signer,
+        )
     }
 }
 
@@ -166,7 +183,11 @@ pub fn put(
             new.push((format!("{name}{suffix}"), signature, false));
         }
         let signature = signer.sign(&text, &statement.name)?;
-        new.push((format!("{}{suffix}", statement::FILE_NAME), signature, false));
+        new.push((
+            format!("{}{suffix}", statement::FILE_NAME),
+            signature,
+            false,
+        ));
     }
     new.push((statement::FILE_NAME.to_owned(), text, false));
     if let Some(base) = base
@@ -184,11 +205,13 @@ pub fn put(
             }
         }
     }
-    change.files.extend(new.into_iter().map(|(name, bytes, executable)| NewFile {
-        path: place.path(&name),
-        bytes,
-        executable,
-    }));
+    change
+        .files
+        .extend(new.into_iter().map(|(name, bytes, executable)| NewFile {
+            path: place.path(&name),
+            bytes,
+            executable,
+        }));
     Ok(())
 }
 
@@ -220,7 +243,9 @@ pub fn serials(manifest: &Value) -> BTreeMap<String, u32> {
         .into_iter()
         .flatten()
         .filter_map(|zone| {
-            let name = ["name", "zone", "apex"].iter().find_map(|key| zone.get(key)?.as_str())?;
+            let name = ["name", "zone", "apex"]
+                .iter()
+                .find_map(|key| zone.get(key)?.as_str())?;
             let serial = zone.get("serial")?.as_u64()?;
             Some((name.to_owned(), u32::try_from(serial).ok()?))
         })
@@ -315,7 +340,8 @@ mod tests {
 
     #[test]
     fn a_manifest_tells_its_serials() {
-        let manifest = json!({ "zones": [{ "name": "example.org", "serial": 7 }, { "name": "x" }] });
+        let manifest =
+            json!({ "zones": [{ "name": "example.org", "serial": 7 }, { "name": "x" }] });
         assert_eq!(serials(&manifest), [("example.org".to_owned(), 7)].into());
         assert!(serials(&json!({})).is_empty());
     }

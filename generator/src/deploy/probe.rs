@@ -40,7 +40,11 @@ impl Running {
             .filter(|service| features.iter().any(|feature| feature == service))
             .collect();
         let mut child = Command::new(image)
-            .args(services.iter().map(|service| format!("{service}=127.0.0.1:0")))
+            .args(
+                services
+                    .iter()
+                    .map(|service| format!("{service}=127.0.0.1:0")),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -150,7 +150,10 @@ impl Repository {
         let setting = |name: &str| git.ask(["config", "--get", &format!("branch.{branch}.{name}")]);
         let upstream = match (setting("remote"), setting("merge")) {
             (Some(remote), Some(merge)) if remote != "." => {
-                let there = merge.strip_prefix("refs/heads/").unwrap_or(&merge).to_owned();
+                let there = merge
+                    .strip_prefix("refs/heads/")
+                    .unwrap_or(&merge)
+                    .to_owned();
                 Some((remote, there))
             }
             _ => git
@@ -261,7 +264,10 @@ impl Repository {
             }
         }
         Err(refuse(
-            format!("somebody else was faster {ATTEMPTS} times in a row in `{}`", self.shown),
+            format!(
+                "somebody else was faster {ATTEMPTS} times in a row in `{}`",
+                self.shown
+            ),
             "run it again when fewer deploys are under way",
         ))
     }
@@ -276,7 +282,13 @@ impl Repository {
         if let Some(tip) = &there {
             let refspec = format!("+refs/heads/{branch}:{SEEN}");
             self.git
-                .text(["fetch", "--quiet", remote, &refspec, "+refs/tags/*:refs/tags/*"])
+                .text([
+                    "fetch",
+                    "--quiet",
+                    remote,
+                    &refspec,
+                    "+refs/tags/*:refs/tags/*",
+                ])
                 .map_err(|error| error.failure(&format!("`{}` cannot be reached", self.shown)))?;
             // Somebody may have pushed between the two questions.
             let fetched = self.git.commit(SEEN).unwrap_or_else(|| tip.clone());
@@ -285,7 +297,10 @@ impl Repository {
         }
         if self.worktree.is_some() && here.is_some() {
             return Err(refuse(
-                format!("`{}` has commits, and its remote has no branch `{branch}`", self.shown),
+                format!(
+                    "`{}` has commits, and its remote has no branch `{branch}`",
+                    self.shown
+                ),
                 "`git push` first",
             ));
         }
@@ -322,7 +337,10 @@ impl Repository {
     fn refuse_edited(&self) -> Result<(), Failure> {
         let status = ["status", "--porcelain", "--untracked-files=no", "-z"];
         let status = self.git.bytes(status)?;
-        let Some(first) = status.split(|&byte| byte == 0).find_map(|entry| entry.get(3..)) else {
+        let Some(first) = status
+            .split(|&byte| byte == 0)
+            .find_map(|entry| entry.get(3..))
+        else {
             return Ok(());
         };
         Err(refuse(
@@ -358,7 +376,10 @@ impl Repository {
             lines.extend(format!("0 {null}\t{path}\0").bytes());
         }
         for file in &change.files {
-            let hash = git.text_of(["hash-object", "-w", "--no-filters", "--stdin"], &file.bytes)?;
+            let hash = git.text_of(
+                ["hash-object", "-w", "--no-filters", "--stdin"],
+                &file.bytes,
+            )?;
             let mode = if file.executable { "100755" } else { "100644" };
             lines.extend(format!("{mode} {hash}\t{}\0", file.path).bytes());
         }
@@ -366,7 +387,10 @@ impl Repository {
         self.hook("pre-commit", &[], &git)?;
         let message = scratch.path().join("COMMIT_EDITMSG");
         let unwritable = |error: std::io::Error| {
-            refuse(format!("`{}`: {error}", message.display()), "free some space")
+            refuse(
+                format!("`{}`: {error}", message.display()),
+                "free some space",
+            )
         };
         fs::write(&message, &change.message).map_err(unwritable)?;
         let shown = message.to_string_lossy();
@@ -389,7 +413,10 @@ impl Repository {
     /// Runs one of the user's hooks, if there is one; what it prints is its own
     /// affair unless it refuses.
     fn hook(&self, name: &str, arguments: &[&str], git: &Git) -> Result<(), Failure> {
-        let Some(path) = self.git.ask(["rev-parse", "--git-path", &format!("hooks/{name}")]) else {
+        let Some(path) = self
+            .git
+            .ask(["rev-parse", "--git-path", &format!("hooks/{name}")])
+        else {
             return Ok(());
         };
         let there = self.git.folder().join(path);
@@ -430,7 +457,10 @@ impl Repository {
     pub fn tag(&self, commit: &str, tags: &[(String, String)]) -> Result<(), GitError> {
         for (name, message) in tags {
             let name_of = format!("refs/tags/{name}");
-            if self.git.holds(["show-ref", "--verify", "--quiet", &name_of]) {
+            if self
+                .git
+                .holds(["show-ref", "--verify", "--quiet", &name_of])
+            {
                 continue;
             }
             let object = self.tag_object(commit, name, message)?;
@@ -441,9 +471,12 @@ impl Repository {
 
     /// A tag, as an object that no reference leads to yet. Its date is the
     /// commit's, so that made twice it is the same.
-    fn tag_object(&self, commit: &str, name: &str, message: &str) -> Result<String, GitError> {
-        let tagger = self.git.text(["log", "-1", "--format=%cn <%ce> %cd", "--date=raw", commit])?;
-        let text = format!("object {commit}\ntype commit\ntag {name}\ntagger {tagger}\n\n{message}\n");
+    pub fn tag_object(&self, commit: &str, name: &str, message: &str) -> Result<String, GitError> {
+        let tagger =
+            self.git
+                .text(["log", "-1", "--format=%cn <%ce> %cd", "--date=raw", commit])?;
+        let text =
+            format!("object {commit}\ntype commit\ntag {name}\ntagger {tagger}\n\n{message}\n");
         self.git.text_of(["mktag"], text.as_bytes())
     }
 
@@ -496,9 +529,10 @@ fn default_branch(git: &Git, address: &str, shown: &str) -> Result<String, Failu
     let listed = git
         .text(["ls-remote", "--symref", address, "HEAD"])
         .map_err(|error| error.failure(&format!("`{shown}` cannot be reached")))?;
-    let named = listed
-        .lines()
-        .find_map(|line| line.strip_prefix("ref: refs/heads/")?.strip_suffix("\tHEAD"));
+    let named = listed.lines().find_map(|line| {
+        line.strip_prefix("ref: refs/heads/")?
+            .strip_suffix("\tHEAD")
+    });
     if let Some(branch) = named {
         return Ok(branch.to_owned());
     }

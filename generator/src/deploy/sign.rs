@@ -88,7 +88,9 @@ impl Signer {
                 Err(_) => {
                     return Err(bad_key(
                         path,
-                        format!("it is encrypted, and nobody is there to be asked; set `{PASSWORD}`"),
+                        format!(
+                            "it is encrypted, and nobody is there to be asked; set `{PASSWORD}`"
+                        ),
                     ));
                 }
             };
@@ -148,7 +150,10 @@ pub enum Verifier {
 impl Verifier {
     /// The public key in a file, or minisign's as a word.
     pub fn from_file(path: &Path) -> Result<Self, Failure> {
-        if let Some(key) = path.to_str().and_then(|word| PublicKey::from_base64(word).ok()) {
+        if let Some(key) = path
+            .to_str()
+            .and_then(|word| PublicKey::from_base64(word).ok())
+        {
             return Ok(Self::Minisign(Box::new(key)));
         }
         let text = read(path)?;
@@ -163,7 +168,9 @@ impl Verifier {
         }
         let mut allowed = String::new();
         for (kind, key) in ssh_keys(&text) {
-            allowed.push_str(&format!("applgen namespaces=\"{SSH_NAMESPACE}\" {kind} {key}\n"));
+            allowed.push_str(&format!(
+                "applgen namespaces=\"{SSH_NAMESPACE}\" {kind} {key}\n"
+            ));
         }
         if allowed.is_empty() {
             return Err(bad_key(path, "no public key of minisign's or OpenSSH's"));
@@ -210,7 +217,9 @@ fn ssh_keys(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.lines().filter_map(|line| {
         let mut words = line.split_ascii_whitespace();
         let kind = words.find(|word| {
-            ["ssh-", "ecdsa-", "sk-"].iter().any(|start| word.starts_with(start))
+            ["ssh-", "ecdsa-", "sk-"]
+                .iter()
+                .any(|start| word.starts_with(start))
         })?;
         let key = words.next()?;
         let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
@@ -287,7 +296,11 @@ mod tests {
             assert!(verifier.holds(b"image", &signature));
             assert!(!verifier.holds(b"imagf", &signature));
             assert!(!verifier.holds(b"image", b""));
-            assert!(!Verifier::from_file(&other).unwrap().holds(b"image", &signature));
+            assert!(
+                !Verifier::from_file(&other)
+                    .unwrap()
+                    .holds(b"image", &signature)
+            );
         }
     }
 

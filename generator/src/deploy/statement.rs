@@ -125,7 +125,10 @@ impl Statement {
         } else {
             let (hash, name) = line.split_once("  ")?;
             let named = hash.len() == 64 && is_hash(hash) && super::place::is_name(name);
-            let first = self.files.insert(name.to_owned(), hash.to_owned()).is_none();
+            let first = self
+                .files
+                .insert(name.to_owned(), hash.to_owned())
+                .is_none();
             (named && first).then_some(())
         }
     }
@@ -168,7 +171,11 @@ mod tests {
         let place = Place::new("talk", Target::Unix).unwrap();
         let text = statement(&place).to_text();
         let other = Place::new("other", Target::Unix).unwrap();
-        assert!(Statement::parse(&other, text.as_bytes()).unwrap_err().contains("talk/unix/7"));
+        assert!(
+            Statement::parse(&other, text.as_bytes())
+                .unwrap_err()
+                .contains("talk/unix/7")
+        );
         for (from, to) in [
             ("# source: a", "# source: x"),
             ("# rollback: 5", "# rollback: five"),
@@ -179,7 +186,10 @@ mod tests {
         ] {
             let damaged = text.replacen(from, to, 1);
             assert_ne!(damaged, text);
-            assert!(Statement::parse(&place, damaged.as_bytes()).is_err(), "{to}");
+            assert!(
+                Statement::parse(&place, damaged.as_bytes()).is_err(),
+                "{to}"
+            );
         }
         assert!(Statement::parse(&place, b"\xff").is_err());
     }

@@ -33,10 +33,16 @@ pub fn message(
         once(&mut text, format!("Deploy: {}", statement.name));
         let image = place.image_name();
         if let Some(hash) = statement.files.get(&image) {
-            once(&mut text, format!("Image-SHA256: {hash} {}", place.path(&image)));
+            once(
+                &mut text,
+                format!("Image-SHA256: {hash} {}", place.path(&image)),
+            );
         }
         if let Some(number) = statement.rollback {
-            once(&mut text, format!("Rollback: {}", place.deploy_name(number)));
+            once(
+                &mut text,
+                format!("Rollback: {}", place.deploy_name(number)),
+            );
         }
     }
     for (_, statement) in places {
@@ -82,7 +88,11 @@ mod tests {
             rollback: Some(1),
             files: [(place.image_name(), "0".repeat(64))].into(),
         };
-        let text = message("deploy talk\nand more", Some("https://x/y"), &[(&place, &statement)]);
+        let text = message(
+            "deploy talk\nand more",
+            Some("https://x/y"),
+            &[(&place, &statement)],
+        );
         let (subject, trailers) = text.split_once("\n\n").unwrap();
         assert_eq!(subject, "deploy talk");
         let of = |key| values(trailers, key).collect::<Vec<_>>();
