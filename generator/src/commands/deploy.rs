@@ -63,9 +63,21 @@ pub fn deploy(arguments: &Deploy) -> Result<(), Failure> {
         signer: signer.as_ref(),
         source: &source,
     };
-    let mut done = Vec::new();
-    let outcome = repository
-        .commit(|repository, base, attempt| job.change(repository, base, attempt, &mut done))?;
+    let (mut done, mut found) = (Vec::new(), Vec::new());
+    let outcome = repository.commit(|repository, base, attempt| {
+        job.change(repository, base, attempt, &mut done, &mut found)
+    })?;
+    if !arguments.no_source_tag {
+        // Those of a command that was killed before it came so far, too.
+        for (name, commit) in &found {
+            source.tag(
+                name,
+                &repository.address(),
+                commit,
+                arguments.push_source_tag,
+            );
+        }
+    }
     let Outcome::Committed(commit) = outcome else {
         return Ok(());
     };
@@ -186,8 +198,9 @@ impl Job<'_> {
         base: Option<&str>,
         attempt: u32,
         done: &mut Vec<(String, u64)>,
+        found: &mut Vec<(String, String)>,
     ) -> Result<Option<Change>, Failure> {
-        done.clear();
+        (done.clear(), found.clear());
         let git = repository.git();
         let mut change = Change::default();
         let mut statements: Vec<(&Place, Statement)> = Vec::new();
@@ -202,7 +215,10 @@ impl Job<'_> {
                         "nothing new to deploy: `{}` has this image",
                         live.name
                     ));
-                    finish_tag(repository, base, &package.place, live)?;
+                    let commit = finish_tag(repository, base, &package.place, live)?;
+                    if package.statement(live.number).source == live.source {
+                        found.push((live.name.clone(), commit));
+                    }
                     continue;
                 }
                 if attempt > 0 && self.source.is_superseded(package, live) {
@@ -275,19 +291,20 @@ fn live(git: &Git, base: &str, place: &Place) -> Result<Option<Statement>, Failu
     }
 }
 
-/// The tag of a deploy that was committed by a command that did not come to its end.
+/// The tag of a deploy that was committed by a command that did not come to its
+/// end. The commit.
 fn finish_tag(
     repository: &Repository,
     base: &str,
     place: &Place,
     live: &Statement,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     let path = place.path(statement::FILE_NAME);
     let commit = repository
         .git()
         .text(["log", "-1", "--format=%H", base, "--", &path])?;
     repository.tag(&commit, &[(live.name.clone(), tag_message(live))])?;
-    Ok(())
+    Ok(commit)
 }
 
 fn tag_message(statement: &Statement) -> String {
