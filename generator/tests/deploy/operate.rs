@@ -120,7 +120,7 @@ fn thirty_deploys_can_be_asked_about_and_taken_back() {
     for line in [
         "~ path /  ",
         "~ boot boot  http=8027 -> http=8030",
-        "+ path /new-29.html  8 bytes",
+        "+ path /new-29.html  7 bytes",
     ] {
         assert!(
             diff.lines().any(|found| found.starts_with(line)),
