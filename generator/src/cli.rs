@@ -33,13 +33,15 @@ pub enum Command {
     Build(Build),
     /// Build a site, or take an image, and serve it until interrupted
     ///
-    /// Prints `listening http://ADDRESS:PORT/` on standard output once it answers.
+    /// Prints `listening http://ADDRESS:PORT/` on standard output once it answers, and
+    /// `listening dns://ADDRESS:PORT` for zones.
     Run(Run),
-    /// Find broken links and references, without network
+    /// Find broken links, references and zones, without network
     ///
-    /// Exits with 1 when there is anything to mend.
+    /// Exits with 1 when there is anything to mend. What is legal in a zone but suspicious is
+    /// told, and fails the check with `--strict` alone.
     Check(Check),
-    /// Show what is in an image: paths, sizes, decks, features and why
+    /// Show what is in an image: paths, sizes, decks, zones, features and why
     Inspect(Inspect),
     /// Build a site, and commit its image to a deployment repository
     ///
@@ -81,6 +83,9 @@ pub struct TargetFlags {
     /// A kernel of its own for virtual machines: QEMU, Firecracker, Cloud Hypervisor
     #[arg(long)]
     kvm: bool,
+    /// A kernel of its own for guests of Xen, with a configuration for `xl create`
+    #[arg(long)]
+    xen: bool,
 }
 
 impl TargetFlags {
@@ -90,6 +95,7 @@ impl TargetFlags {
             (self.unix, Target::Unix),
             (self.tap, Target::Tap),
             (self.kvm, Target::Kvm),
+            (self.xen, Target::Xen),
         ]
         .into_iter()
         .find_map(|(given, target)| given.then_some(target))
@@ -99,7 +105,7 @@ impl TargetFlags {
 /// Arguments of `build`.
 #[derive(Debug, Args)]
 pub struct Build {
-    /// A site directory, or a single Markdown file
+    /// A site directory, or a single Markdown or zone file
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub site: PathBuf,
     /// What the image runs on.
@@ -113,7 +119,7 @@ pub struct Build {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// A site directory, a single Markdown file, or an image
+    /// A site directory, a single Markdown or zone file, or an image
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub site: PathBuf,
     /// What the site runs on; an image knows it itself.
@@ -122,10 +128,13 @@ pub struct Run {
     /// Serve HTTP on PORT of 127.0.0.1, or on ADDRESS:PORT; port 0 takes a free one
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = socket)]
     pub http: Option<String>,
+    /// Serve DNS on PORT of 127.0.0.1, or on ADDRESS:PORT; port 0 takes a free one
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = socket)]
+    pub dns: Option<String>,
     /// Give a virtual machine so much memory
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(8..=65536))]
     pub memory: Option<u32>,
-    /// Log each request to standard error, in the Common Log Format
+    /// Log each HTTP request to standard error, in the Common Log Format
     #[arg(long)]
     pub log: bool,
 }
@@ -133,9 +142,12 @@ pub struct Run {
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// A site directory, or a single Markdown file
+    /// A site directory, or a single Markdown or zone file
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub site: PathBuf,
+    /// Fail on what is suspicious in DNS zones too
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// Arguments of `inspect`.
@@ -166,6 +178,8 @@ pub enum Kind {
     Slides,
     /// A site of plain files
     Files,
+    /// A DNS zone
+    Dns,
 }
 
 /// Arguments of `completions`.

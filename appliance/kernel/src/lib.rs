@@ -13,6 +13,8 @@
 //!   freed**, so that a guest that has started does not run out.
 //! - [`drivers`]: one device, one file, behind [`applgen_net::nic::Nic`].
 //!   **Rule: a device is hostile.**
+//! - [`xen`]: the same for a guest of Xen, whose devices are pages shared with other
+//!   domains. **Rule: so is a backend.**
 //! - `start`: what a guest does from its first line of Rust to its last, and the
 //!   one place that knows all of the above.
 //!
@@ -38,7 +40,7 @@ pub mod memory;
 mod pc;
 pub mod rtc;
 pub mod scale;
-#[cfg(feature = "machine")]
+#[cfg(all(feature = "machine", feature = "virtio"))]
 mod serve;
 #[cfg(feature = "machine")]
 mod start;
@@ -46,3 +48,5 @@ pub mod start_info;
 #[cfg(feature = "machine")]
 mod trial;
 pub mod x86_64;
+#[cfg(any(feature = "xen", test))]
+pub mod xen;

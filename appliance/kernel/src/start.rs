@@ -1,23 +1,29 @@
 //! A guest from its first line of Rust to its last.
 
+#[cfg(feature = "virtio")]
 use crate::drivers::virtio_net::{MOST_BUFFERS, Options};
 use crate::exit::Exit;
 use crate::heap::Heap;
 use crate::memory::{self, TooLittle};
+#[cfg(feature = "virtio")]
 use crate::pc::{Firmware, Machine};
+#[cfg(feature = "virtio")]
 use crate::serve;
 use crate::start_info::{self, Range, StartInfo};
 use crate::trial;
 use crate::x86_64::interrupts::{self, Frame};
 use crate::x86_64::paging::{PAGE, Regions};
-use crate::x86_64::power::{self, Physical};
-use crate::x86_64::serial::{self, Serial};
+use crate::x86_64::power::Physical;
 use crate::x86_64::tables;
+#[cfg(feature = "virtio")]
+use crate::x86_64::{power, serial, serial::Serial};
+#[cfg(feature = "xen")]
+use crate::xen::machine::{self as power, self as serial, Serial};
 use applgen_bundle::boot::{Keys, Words};
 use applgen_bundle::image;
 use applgen_bundle::{Bundle, TAG_BOOT};
-use applgen_net::nic::Nic;
-use applgen_net::{SEED_BYTES, Setup};
+#[cfg(feature = "virtio")]
+use applgen_net::{SEED_BYTES, Setup, nic::Nic};
 use core::cell::UnsafeCell;
 use core::fmt::{Display, Write};
 use core::panic::PanicInfo;
@@ -63,6 +69,7 @@ pub(crate) extern "C" fn start(start_info: u64, entered: u64) -> ! {
     let Some(info) = info else { power::off() };
 
     // Power-off first, so that every failure has a way out.
+    #[cfg(feature = "virtio")]
     let firmware = Firmware::read(info.rsdp);
 
     let bytes = bundle_bytes();
@@ -99,7 +106,17 @@ pub(crate) extern "C" fn start(start_info: u64, entered: u64) -> ! {
         Err(error) => fail(Exit::Bundle, &error),
     };
     let words = words(&bundle, line);
+    let _ = entered;
     trial::run(line);
+    #[cfg(feature = "virtio")]
+    on_pc(firmware, line, words, bundle);
+    #[cfg(feature = "xen")]
+    crate::xen::machine::serve(words, bundle, || HEAP.left());
+}
+
+/// The rest of a guest's life on a PC with virtio devices.
+#[cfg(feature = "virtio")]
+fn on_pc(firmware: Firmware, line: &str, words: Words<'_>, bundle: Bundle<'_>) -> ! {
     let mut machine = match Machine::start(firmware) {
         Ok(machine) => machine,
         Err((why, message)) => fail(why, &message),
@@ -136,7 +153,6 @@ pub(crate) extern "C" fn start(start_info: u64, entered: u64) -> ! {
         seed,
         memory_bytes: HEAP.left(),
     };
-    let _ = entered;
     serve::serve(machine, card, &setup)
 }
 

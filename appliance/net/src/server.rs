@@ -67,7 +67,7 @@ enum Stopping {
 }
 
 impl<'b> Server<'b> {
-    /// A server, with all the memory that it will ever take.
+    /// A server. Nothing is sent before its first turn.
     pub fn new(setup: &Setup<'b>) -> Result<Self, SetupError> {
         let parts = setup.parts()?;
         let out = Out::new(parts.link.mtu);
@@ -123,7 +123,10 @@ impl<'b> Server<'b> {
         };
         deadline = deadline.min(self.tcp.run(&mut turn));
         if let Stopping::Since(since) = self.stopping {
-            deadline = deadline.min(since + STOP_MICROS);
+            deadline = match stopped {
+                true => u64::MAX,
+                false => deadline.min(since.saturating_add(STOP_MICROS)),
+            };
         }
         nic.flush();
         Poll {

@@ -30,8 +30,10 @@ pub struct Setup<'b> {
     /// From the platform's entropy: sequence numbers, transaction ids and hash
     /// keys come of it.
     pub seed: [u8; SEED_BYTES],
-    /// Bytes that the server may take from the allocator. It takes them in
-    /// `Server::new`, as much of them as is of use, and none after that.
+    /// Bytes that the server may take from the allocator: those that are kept
+    /// for it. It decides in `Server::new` how many it will need at most, takes
+    /// a part at once and the rest when as many connections have come, and
+    /// gives nothing back.
     pub memory_bytes: usize,
 }
 

@@ -142,7 +142,7 @@ fn packages(arguments: &Deploy) -> Result<Vec<Package>, Failure> {
         let bundled = pipeline::bundle(&arguments.site, &outputs, target, &progress)?;
         build::write(&bundled, &arguments.site, target, &path, &progress)?;
         if packages.is_empty() {
-            build::tell_decks(&bundled);
+            build::tell_content(&bundled);
         }
         packages.push(Package::of_image(place, &path, &arguments.host_dir)?);
     }

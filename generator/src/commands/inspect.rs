@@ -3,8 +3,9 @@
 use std::{fmt::Write, fs, path::Path};
 
 use applgen_bundle::{
-    Bundle, TAG_BOOT, TAG_HTTP, TAG_INFO,
-    http::{Encoding, Entry, Kind, Site},
+    Bundle, TAG_BOOT, TAG_DNS, TAG_HTTP, TAG_INFO,
+    dns::{Zone, Zones},
+    http::{Encoding, Entry, Host, Kind, Site},
 };
 use serde_json::{Value, json};
 
@@ -13,6 +14,7 @@ use crate::{
     failure::Failure,
     image::{find_bundle, manifest},
     report::Diagnostic,
+    zones::name,
 };
 
 use super::{bytes, count};
@@ -58,14 +60,23 @@ fn facts(path: &Path, image: &[u8]) -> Result<Value, Failure> {
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or(Value::Null);
     let mut paths = Vec::new();
+    let mut hosts = Vec::new();
+    let mut rules = 0;
     if let Some(section) = bundle.section(TAG_HTTP) {
         let site = Site::parse(section).map_err(|error| not_ours(error.to_string()))?;
         let mut entries: Vec<Entry<'_>> = site.entries().collect();
         if entries.len() != site.entry_count() {
             return Err(not_ours("its table of paths is damaged".into()));
         }
-        entries.sort_by_key(|entry| entry.path());
+        entries.sort_by_key(|entry| (entry.host().number(), entry.path()));
         paths = entries.iter().map(path_facts).collect();
+        hosts = site.hosts().iter().map(host_facts).collect();
+        rules = site.rules().len();
+    }
+    let mut zones = Vec::new();
+    if let Some(section) = bundle.section(TAG_DNS) {
+        let all = Zones::parse(section).map_err(|error| not_ours(error.to_string()))?;
+        zones = all.zones().map(|zone| zone_facts(&zone)).collect();
     }
     let sections: serde_json::Map<String, Value> = bundle
         .sections()
@@ -90,11 +101,42 @@ fn facts(path: &Path, image: &[u8]) -> Result<Value, Failure> {
         "decks": info["decks"],
         "features": info["features"],
         "manifest": manifest,
+        "hosts": hosts,
+        "pattern_rules": rules,
+        "zones": zones,
         "paths": paths,
     }))
 }
 
+/// A name of a host; `.example.org` stands for all that end in it.
+fn host_facts((name, host): (&[u8], Host<'_>)) -> Value {
+    let name = String::from_utf8_lossy(name);
+    match host {
+        Host::Served(host) => json!({ "name": name, "host": host.number() }),
+        Host::Redirected { status, prefix } => json!({
+            "name": name,
+            "status": status,
+            "location": String::from_utf8_lossy(prefix),
+        }),
+    }
+}
+
+fn zone_facts(zone: &Zone<'_>) -> Value {
+    let apex = zone.apex().and_then(|apex| apex.name());
+    json!({
+        "name": apex.map_or_else(String::new, |name| name::show(name.wire())),
+        "serial": zone.serial(),
+        "records": zone.record_count(),
+    })
+}
+
 fn path_facts(entry: &Entry<'_>) -> Value {
+    let mut facts = answer_facts(entry);
+    facts["host"] = json!(entry.host().number());
+    facts
+}
+
+fn answer_facts(entry: &Entry<'_>) -> Value {
     let path = String::from_utf8_lossy(entry.path());
     match entry.kind() {
         Kind::Alias => json!({ "path": path, "alias": String::from_utf8_lossy(entry.target()) }),
@@ -103,6 +145,7 @@ fn path_facts(entry: &Entry<'_>) -> Value {
             "status": entry.status(),
             "location": String::from_utf8_lossy(entry.target()),
         }),
+        Kind::Bare => json!({ "path": path, "status": entry.status() }),
         Kind::Resource => {
             let length = |encoding| entry.representation(encoding).map(|r| r.body().len());
             let identity = entry.representation(Encoding::Identity);
@@ -184,14 +227,51 @@ fn for_people(facts: &Value) -> String {
             None => writeln!(out, ": finished HTML"),
         };
     }
+    for host in list(&facts["hosts"]) {
+        let _ = match host["host"].as_u64() {
+            Some(number) => writeln!(out, "host {number}: {}", word(&host["name"])),
+            None => writeln!(
+                out,
+                "host {} -> {} ({})",
+                word(&host["name"]),
+                word(&host["location"]),
+                number(&host["status"])
+            ),
+        };
+    }
+    if number(&facts["pattern_rules"]) > 0 {
+        let rules = usize::try_from(number(&facts["pattern_rules"])).unwrap_or(usize::MAX);
+        let _ = writeln!(out, "{} with a pattern", count(rules, "rule"));
+    }
+    let many = list(&facts["paths"])
+        .iter()
+        .any(|path| number(&path["host"]) > 0);
+    for zone in list(&facts["zones"]) {
+        let records = usize::try_from(number(&zone["records"])).unwrap_or(usize::MAX);
+        let _ = writeln!(
+            out,
+            "zone `{}`: serial {}, {}",
+            word(&zone["name"]),
+            number(&zone["serial"]),
+            count(records, "record"),
+        );
+    }
+    if list(&facts["paths"]).is_empty() {
+        return out;
+    }
     let length = |value: &Value| value.as_u64().map_or("-".to_owned(), |n| n.to_string());
     let _ = writeln!(out, "\n{:>11} {:>11} {:>11}  path", "bytes", "gzip", "br");
     for path in list(&facts["paths"]) {
-        let shown = word(&path["path"]);
+        let mut shown = word(&path["path"]);
+        if many {
+            shown = format!("{}: {shown}", number(&path["host"]));
+        }
         let what = if let Some(to) = path["alias"].as_str() {
             format!("{shown} = {to}")
         } else if let Some(to) = path["location"].as_str() {
             format!("{shown} -> {to} ({})", number(&path["status"]))
+        } else if path["type"].is_null() {
+            format!("{shown} ({})", number(&path["status"]))
         } else {
             format!("{shown}  {}", word(&path["type"]))
         };

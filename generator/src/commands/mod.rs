@@ -9,6 +9,7 @@ mod new;
 mod operate;
 mod pipeline;
 mod run;
+mod sites;
 
 use std::io::Write;
 

@@ -16,6 +16,7 @@ pub fn new(arguments: &New) -> Result<(), Failure> {
     let name = match arguments.kind {
         Kind::Slides => "slides",
         Kind::Files => "files",
+        Kind::Dns => "dns",
     };
     let scaffold = templates::directory(&format!("new/{name}"));
     let target = &arguments.directory;

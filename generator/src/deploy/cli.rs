@@ -28,7 +28,7 @@ pub struct Deploy {
     #[arg(long = "target", value_name = "TARGET", value_delimiter = ',', value_parser = target_parser())]
     pub targets: Vec<Target>,
     /// Deploy an image that `applgen build` wrote, with the manifest beside it
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["site", "targets", "unix", "tap", "kvm"])]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["site", "targets", "unix", "tap", "kvm", "xen"])]
     pub image: Vec<PathBuf>,
     /// Deploy under this name, and not the site directory's own
     #[arg(long, value_name = "NAME")]

@@ -33,15 +33,20 @@ pub struct Descriptor {
     pub executable: bool,
 }
 
-/// The descriptors of one image. The error is of a template, which a test finds.
+/// The descriptors of one image; the error says why there are none.
 pub fn descriptors(
     place: &Place,
     manifest: &Manifest,
     host_dir: &str,
-) -> Result<Vec<Descriptor>, minijinja::Error> {
-    let beside = Target::from_suffix(&place.target).map_or_else(Vec::new, |target| {
-        image::descriptors::of(target, Path::new(&place.image_name()), manifest.bytes)
-    });
+) -> Result<Vec<Descriptor>, String> {
+    let beside = match Target::from_suffix(&place.target) {
+        Some(target) => {
+            let image = place.image_name();
+            image::descriptors::of(target, Path::new(&image), manifest.bytes)
+                .map_err(|error| error.to_string())?
+        }
+        None => Vec::new(),
+    };
     let mut all: Vec<Descriptor> = beside
         .into_iter()
         .map(|file| Descriptor {
@@ -78,7 +83,9 @@ pub fn descriptors(
             .unwrap_or_default()
             .to_string_lossy();
         let template = file.contents_utf8().unwrap_or_default();
-        let mut text = environment.render_str(template, &facts)?;
+        let mut text = environment
+            .render_str(template, &facts)
+            .map_err(|error| error.to_string())?;
         // The engine takes the last line feed of a template away.
         text.push('\n');
         all.push(Descriptor {
@@ -113,6 +120,7 @@ mod tests {
                 bytes: 0,
                 sections: vec![],
             },
+            zones: vec![],
             features: vec![FeaturePart {
                 name: "http".into(),
                 reason: String::new(),

@@ -1,16 +1,22 @@
 //! What changed between two images, read from the bundles themselves: paths,
 //! header lines, boot words, features, kernels, and sections of any kind.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use applgen_bundle::{
-    Bundle, TAG_BOOT, TAG_HTTP, TAG_INFO,
+    Bundle, TAG_BOOT, TAG_DNS, TAG_HTTP, TAG_INFO,
+    dns::Zones,
     http::{Encoding, Entry, Kind, Site},
 };
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::image::{digest::sha256, find_bundle};
+
+use super::records;
 
 /// What is compared of one image.
 #[derive(Debug, Default)]
@@ -20,6 +26,7 @@ pub struct Facts {
     features: Vec<String>,
     sections: BTreeMap<String, String>,
     paths: BTreeMap<String, Answer>,
+    records: BTreeSet<(String, String)>,
 }
 
 /// What one path answers with.
@@ -33,7 +40,7 @@ struct Answer {
 /// One thing that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// What kind of thing: `path`, `header`, `boot`, `feature`, `kernel`, `section`.
+    /// What kind of thing: `path`, `header`, `record`, `boot`, `feature`, `kernel`, `section`.
     pub kind: &'static str,
     /// `added`, `removed` or `changed`.
     pub change: &'static str,
@@ -70,6 +77,10 @@ impl Facts {
                         .map(|entry| (shown(entry.path()), Answer::of(&entry)))
                         .collect();
                 }
+                TAG_DNS => {
+                    let zones = Zones::parse(section).map_err(|error| error.to_string())?;
+                    facts.records = records::records(&zones);
+                }
                 _ => {
                     facts.sections.insert(tag, sha256(section.bytes));
                 }
@@ -104,6 +115,7 @@ impl Answer {
         match entry.kind() {
             Kind::Alias => Self::without_body(format!("= {target}")),
             Kind::Redirect => Self::without_body(format!("{} -> {target}", entry.status())),
+            Kind::Bare => Self::without_body(entry.status().to_string()),
             Kind::Resource => {
                 let identity = entry.representation(Encoding::Identity);
                 let mut headers: Vec<String> = identity
@@ -186,8 +198,7 @@ pub fn differences(before: &Facts, after: &Facts) -> Vec<Difference> {
                 d
             }),
     );
-    let names: std::collections::BTreeSet<&String> =
-        before.paths.keys().chain(after.paths.keys()).collect();
+    let names: BTreeSet<&String> = before.paths.keys().chain(after.paths.keys()).collect();
     for name in names {
         let (old, new) = (before.paths.get(name), after.paths.get(name));
         let content = |answer: &Answer| (answer.what.clone(), answer.body.clone());
@@ -204,6 +215,22 @@ pub fn differences(before: &Facts, after: &Facts) -> Vec<Difference> {
             found.extend(header_differences(name, &old.headers, &new.headers));
         }
     }
+    // A changed record is one that is gone and one that is new.
+    let gone = before.records.difference(&after.records);
+    let new = after.records.difference(&before.records);
+    let mut records: Vec<Difference> = gone
+        .map(|record| ("removed", record))
+        .chain(new.map(|record| ("added", record)))
+        .map(|(change, (name, data))| Difference {
+            kind: "record",
+            change,
+            name: name.clone(),
+            before: (change == "removed").then(|| data.clone()),
+            after: (change == "added").then(|| data.clone()),
+        })
+        .collect();
+    records.sort_by(|a, b| (&a.name, b.change).cmp(&(&b.name, a.change)));
+    found.extend(records);
     found
 }
 
@@ -220,7 +247,7 @@ fn maps(
     before: &BTreeMap<String, String>,
     after: &BTreeMap<String, String>,
 ) -> Vec<Difference> {
-    let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let some = |value: Option<&String>| value.filter(|value| !value.is_empty()).cloned();
     names
         .into_iter()

@@ -38,6 +38,7 @@ pub mod package;
 pub mod place;
 pub mod probe;
 pub mod prune;
+pub mod records;
 pub mod repository;
 pub mod rollback;
 pub mod sign;

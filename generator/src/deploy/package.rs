@@ -80,7 +80,7 @@ impl Package {
             descriptor::descriptors(&place, &manifest, host_dir).map_err(|error| {
                 refuse(
                     format!("a descriptor of `{place}` cannot be rendered: {error}"),
-                    "this is a fault of applgen's templates",
+                    "deploy it under another name: `--name NAME`",
                 )
             })?;
         files.extend(

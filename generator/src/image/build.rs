@@ -4,9 +4,9 @@ use crate::{
     image::{
         Features, KernelError, Manifest, Progress, Revision, Target,
         attach::{AttachError, attach},
-        descriptors,
+        descriptors::{self, DescriptorError},
         kernel::kernel,
-        manifest::{Parts, path_for},
+        manifest::{Parts, ZonePart, path_for},
         write::{self, WriteError},
     },
     report::Diagnostic,
@@ -24,6 +24,8 @@ pub struct Order<'a> {
     pub features: &'a Features,
     /// What it serves.
     pub bundle: &'a FinishedBundle,
+    /// The zones among it.
+    pub zones: &'a [ZonePart],
     /// The commit of the site.
     pub source: Option<Revision>,
     /// Where it goes; the manifest goes beside it.
@@ -40,6 +42,9 @@ pub enum ImageError {
     /// Kernel and bundle do not go together.
     #[error(transparent)]
     Attach(#[from] AttachError),
+    /// What its host needs beside it cannot be written so that it works.
+    #[error(transparent)]
+    Descriptor(#[from] DescriptorError),
     /// A file was not written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -51,6 +56,9 @@ impl ImageError {
         match self {
             Self::Kernel(error) => error.diagnostic(),
             Self::Write(error) => error.diagnostic(),
+            Self::Descriptor(error) => {
+                Diagnostic::error(error.to_string()).hint("name the image with `-o FILE`")
+            }
             Self::Attach(error @ AttachError::TooLarge { .. }) => {
                 Diagnostic::error(error.to_string())
                     .hint("leave large files out of the site, or split it")
@@ -78,6 +86,7 @@ pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, Ima
         kernel: &kernel,
         attached: &attached,
         bundle: order.bundle,
+        zones: order.zones,
         source: order.source.clone(),
         written: image.written(),
     });
@@ -86,7 +95,7 @@ pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, Ima
         manifest.to_json().as_bytes(),
         write::FILE_MODE,
     )?;
-    let descriptors = descriptors::of(order.target, order.path, image.written().bytes);
+    let descriptors = descriptors::of(order.target, order.path, image.written().bytes)?;
     let descriptors: Vec<_> = descriptors
         .iter()
         .map(|file| write::file(&file.path, file.text.as_bytes(), file.mode))

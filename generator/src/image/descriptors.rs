@@ -1,5 +1,5 @@
 //! What lies beside a guest's image, so that a monitor boots it as it is: a
-//! configuration for Firecracker, a script for QEMU.
+//! configuration for Firecracker, a script for QEMU, or one for `xl create`.
 //!
 //! Each names the image by its bare file name: the folder can be moved.
 
@@ -7,12 +7,14 @@ use crate::image::{
     qemu::{self, Machine},
     target::Target,
     write::{FILE_MODE, IMAGE_MODE},
+    xl,
 };
 use minijinja::{Environment, context};
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
+use thiserror::Error;
 
 const FIRECRACKER: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -26,6 +28,18 @@ const QEMU: &str = include_str!(concat!(
 /// What is added to an image's name.
 const FIRECRACKER_SUFFIX: &str = ".firecracker.json";
 const QEMU_SUFFIX: &str = ".qemu.sh";
+
+/// Why there can be no such file.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DescriptorError {
+    /// `xl` has no way to write such a name.
+    #[error("`{0}` cannot be named in a configuration for xl")]
+    Name(String),
+    /// The image would have the configuration's own name.
+    #[error("`{}` is the name that the configuration for xl gets", .0.display())]
+    Taken(PathBuf),
+}
 
 /// A file beside an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +57,22 @@ pub fn paths(image: &Path) -> impl Iterator<Item = PathBuf> {
     [FIRECRACKER_SUFFIX, QEMU_SUFFIX]
         .into_iter()
         .map(|suffix| beside(image, suffix))
+        .chain([xl::path_for(image)])
 }
 
 /// The descriptors of an image that is so long.
-pub fn of(target: Target, image: &Path, image_bytes: u64) -> Vec<Descriptor> {
-    match target {
+pub fn of(
+    target: Target,
+    image: &Path,
+    image_bytes: u64,
+) -> Result<Vec<Descriptor>, DescriptorError> {
+    Ok(match target {
         Target::Unix | Target::Tap => Vec::new(),
+        Target::Xen => vec![Descriptor {
+            path: xl::path_for(image),
+            text: xl::configuration(image, image_bytes)?,
+            mode: FILE_MODE,
+        }],
         Target::Kvm => {
             let name = PathBuf::from(image.file_name().unwrap_or_default());
             vec![
@@ -64,7 +88,7 @@ pub fn of(target: Target, image: &Path, image_bytes: u64) -> Vec<Descriptor> {
                 },
             ]
         }
-    }
+    })
 }
 
 fn beside(image: &Path, suffix: &str) -> PathBuf {
@@ -114,7 +138,7 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-fn render(template: &str, context: minijinja::Value) -> String {
+pub(super) fn render(template: &str, context: minijinja::Value) -> String {
     let mut text = Environment::new()
         .render_str(template, context)
         .unwrap_or_else(|error| panic!("the built-in template: {error:#}"));
@@ -128,14 +152,17 @@ mod tests {
 
     #[test]
     fn processes_have_none() {
-        assert_eq!(of(Target::Unix, Path::new("dist/a.unix"), 1), []);
+        assert_eq!(of(Target::Unix, Path::new("dist/a.unix"), 1), Ok(vec![]));
     }
 
     #[test]
     fn they_name_the_image_by_its_bare_name() {
         let all = of(Target::Kvm, Path::new("dist/it's a \"talk\".kvm"), 5 << 20);
+        let all = all.expect("names that every monitor can take");
         let paths: Vec<_> = all.iter().map(|d| d.path.clone()).collect();
-        let expected: Vec<_> = super::paths(Path::new("dist/it's a \"talk\".kvm")).collect();
+        let expected: Vec<_> = super::paths(Path::new("dist/it's a \"talk\".kvm"))
+            .take(2)
+            .collect();
         assert_eq!(paths, expected);
 
         let json: serde_json::Value = serde_json::from_str(&all[0].text).expect("JSON");

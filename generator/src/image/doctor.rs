@@ -98,7 +98,7 @@ fn examine(environment: &Environment) -> Vec<Check> {
         program(
             environment,
             "xl",
-            "starts `--xen` images, which this version does not make yet",
+            "starts `--xen` images on a Xen host",
             "xen-utils",
             false,
         ),
@@ -198,6 +198,7 @@ fn caches(environment: &Environment) -> Vec<Check> {
             Target::Unix => "kernel unix",
             Target::Tap => "kernel tap",
             Target::Kvm => "kernel kvm",
+            Target::Xen => "kernel xen",
         };
         const PURPOSE: &str = "what images of this target start with";
         checks.push(match kernels.next() {

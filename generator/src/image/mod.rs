@@ -22,6 +22,7 @@ pub mod store;
 pub mod target;
 pub mod toolchain;
 pub mod write;
+pub mod xl;
 
 pub use attach::{Attached, attach, find_bundle};
 pub use build::{ImageError, Order, build};

@@ -18,6 +18,8 @@ pub enum Target {
     /// A virtual machine with virtio devices, without an operating system:
     /// QEMU, Firecracker, Cloud Hypervisor.
     Kvm,
+    /// A guest of Xen with its paravirtual devices, without an operating system.
+    Xen,
 }
 
 /// What the code of every kernel is compiled with, beside the path remappings
@@ -32,7 +34,7 @@ const FLAGS: &[&str] = &[
 
 impl Target {
     /// Every target, in the order that help lists them.
-    pub const ALL: &[Self] = &[Self::Unix, Self::Tap, Self::Kvm];
+    pub const ALL: &[Self] = &[Self::Unix, Self::Tap, Self::Kvm, Self::Xen];
 
     /// The word that names it: the flag, the suffix of the image's file name,
     /// the value in manifests.
@@ -41,6 +43,7 @@ impl Target {
             Self::Unix => "unix",
             Self::Tap => "tap",
             Self::Kvm => "kvm",
+            Self::Xen => "xen",
         }
     }
 
@@ -53,7 +56,7 @@ impl Target {
     pub fn package(self) -> &'static str {
         match self {
             Self::Unix | Self::Tap => "applgen-unix",
-            Self::Kvm => "applgen-kernel",
+            Self::Kvm | Self::Xen => "applgen-kernel",
         }
     }
 
@@ -62,7 +65,7 @@ impl Target {
         match self {
             Self::Unix => "applgen-unix",
             Self::Tap => "applgen-tap",
-            Self::Kvm => "applgen-kernel",
+            Self::Kvm | Self::Xen => "applgen-kernel",
         }
     }
 
@@ -70,7 +73,7 @@ impl Target {
     pub fn profile(self) -> &'static str {
         match self {
             Self::Unix | Self::Tap => "appliance",
-            Self::Kvm => "machine",
+            Self::Kvm | Self::Xen => "machine",
         }
     }
 
@@ -80,7 +83,7 @@ impl Target {
         match self {
             Self::Unix | Self::Tap => flags.push("-Ctarget-feature=+crt-static"),
             // How machines' kernels are linked is their own build script's.
-            Self::Kvm => {}
+            Self::Kvm | Self::Xen => {}
         }
         flags
     }
@@ -90,7 +93,7 @@ impl Target {
         match self {
             Self::Unix => Keys::PROCESS,
             Self::Tap => Keys::TAP_PROCESS,
-            Self::Kvm => Keys::GUEST,
+            Self::Kvm | Self::Xen => Keys::GUEST,
         }
     }
 
@@ -98,7 +101,7 @@ impl Target {
     pub fn is_guest(self) -> bool {
         match self {
             Self::Unix | Self::Tap => false,
-            Self::Kvm => true,
+            Self::Kvm | Self::Xen => true,
         }
     }
 
@@ -108,6 +111,7 @@ impl Target {
             Self::Unix => &[],
             Self::Tap => &["tap"],
             Self::Kvm => &["machine", "virtio"],
+            Self::Xen => &["machine", "xen"],
         }
     }
 }
@@ -118,6 +122,8 @@ impl Target {
 pub enum Feature {
     /// Answers over HTTP.
     Http,
+    /// Answers over DNS.
+    Dns,
     /// IPv6 and neighbour discovery.
     Ipv6,
     /// The IPv4 address from a DHCP server.
@@ -129,6 +135,7 @@ impl Feature {
     pub fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::Dns => "dns",
             Self::Ipv6 => "ipv6",
             Self::Dhcp => "dhcp",
         }
@@ -138,9 +145,10 @@ impl Feature {
     /// every kernel of the target has it.
     fn cargo_feature(self, target: Target) -> Option<&'static str> {
         match (target, self) {
-            // A process has all of it: its host's network, and files to serve.
+            (Target::Unix, Self::Http | Self::Dns) => Some(self.name()),
+            // The network of a process is its host's, or all that there is.
             (Target::Unix | Target::Tap, _) => None,
-            (Target::Kvm, feature) => Some(feature.name()),
+            (Target::Kvm | Target::Xen, feature) => Some(feature.name()),
         }
     }
 }

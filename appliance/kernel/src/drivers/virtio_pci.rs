@@ -274,6 +274,10 @@ impl<R: Registers> Transport for VirtioPci<R> {
     }
 
     fn set_queue(&mut self, queue: u16, addresses: &Addresses) -> Result<(), StartError> {
+        let ours = self
+            .doorbells
+            .get_mut(usize::from(queue))
+            .ok_or(StartError::Queue)?;
         let common = &mut self.common;
         common.write16(common::CONFIGURATION_VECTOR, VECTOR);
         let configured = common.read16(common::CONFIGURATION_VECTOR);
@@ -286,10 +290,6 @@ impl<R: Registers> Transport for VirtioPci<R> {
         }
         let doorbell = u64::from(common.read16(common::QUEUE_NOTIFY)) * u64::from(self.stride);
         let doorbell = usize::try_from(doorbell).map_err(|_| StartError::Queue)?;
-        let ours = self
-            .doorbells
-            .get_mut(usize::from(queue))
-            .ok_or(StartError::Queue)?;
         if doorbell > self.notify_bytes - 2 {
             return Err(StartError::Layout("a doorbell is outside its window"));
         }

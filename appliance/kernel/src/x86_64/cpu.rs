@@ -153,7 +153,7 @@ pub fn halt() -> ! {
 
 /// Waits for an interrupt, which is taken; interrupts are off before and after.
 pub fn wait() {
-    // SAFETY: what handles the interrupt changes nothing but the saved flag.
-    // The stack is used: no `nostack`, or the red zone would be overwritten.
-    unsafe { asm!("sti", "hlt", "cli") };
+    // SAFETY: what handles the interrupt changes nothing but where this goes on,
+    // and whether interrupts are on there.
+    unsafe { super::interrupts::wait_for_interrupt() };
 }

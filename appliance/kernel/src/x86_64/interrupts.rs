@@ -80,8 +80,22 @@ exception_stubs:
 power_stub:
     mov byte ptr [{power_event}], 1
 interrupt_stub:
-    and dword ptr [rsp + 16], ~0x200
+    # Before the processor halted: it is not to, it would not wake. `sti` holds
+    # interrupts off for one instruction, but emulators that were left in between
+    # (SVM's in QEMU, under Xen) forget that.
+    cmp qword ptr [rsp], offset halt
+    jne 3f
+    inc qword ptr [rsp]
+3:  and dword ptr [rsp + 16], ~0x200
     iretq
+
+    .globl wait_for_interrupt
+wait_for_interrupt:
+    sti
+halt:
+    hlt
+    cli
+    ret
     "#,
     exception = sym exception,
     power_event = sym POWER_EVENT,
@@ -97,6 +111,8 @@ pub fn take_power_event() -> bool {
 }
 
 unsafe extern "C" {
+    /// Interrupts on, until one was taken; off afterwards.
+    pub(super) fn wait_for_interrupt();
     static exception_stubs: u8;
     static interrupt_stub: u8;
     static power_stub: u8;

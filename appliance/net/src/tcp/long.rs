@@ -27,7 +27,8 @@ impl Long {
     /// Appends what `read` puts into the room that is left; it says how much.
     pub fn fill(&mut self, read: impl FnOnce(&mut [u8]) -> usize) {
         let length = self.bytes.len();
-        // Never longer than its capacity, which is taken at start.
+        // It takes its memory the first time, and keeps it.
+        self.bytes.reserve_exact(LONG_REQUEST_BYTES - length);
         self.bytes.resize(LONG_REQUEST_BYTES, 0);
         let read = read(self.bytes.get_mut(length..).unwrap_or_default());
         self.bytes.truncate(length + read);
@@ -54,7 +55,7 @@ impl LongRequests {
         let mut buffers = Vec::with_capacity(count);
         for _ in 0..count {
             buffers.push(Long {
-                bytes: Vec::with_capacity(LONG_REQUEST_BYTES),
+                bytes: Vec::new(),
                 owner: None,
                 since: 0,
             });

@@ -10,7 +10,8 @@
 //! knows a protocol.** Connections deliver bytes, and take a head and slices
 //! ([`crate::service`]).
 //!
-//! **Rule: memory is taken at start.** A place keeps its rings for good.
+//! **Rule: how much memory is taken is decided at start.** A place takes its
+//! rings when it is first used, and keeps them for good.
 //!
 //! What is smoltcp's stays so: it retransmits a second after a loss at the
 //! earliest unless three duplicate acknowledgements came, resends one segment
@@ -82,7 +83,7 @@ pub struct Tcp<'b> {
 }
 
 impl<'b> Tcp<'b> {
-    /// None yet; takes all the memory of the plan.
+    /// None yet, with places for so many as the plan says.
     pub fn new(plan: &Plan, link: &Link, hash_key: (u64, u64), isn_key: (u64, u64)) -> Self {
         let places = usize::from(plan.connections);
         let mut slots = Vec::with_capacity(places);
@@ -411,8 +412,9 @@ impl<'b> Tcp<'b> {
     }
 
     /// Sees to it that there are places for those who come next: those that
-    /// only remember something are taken when they are needed; who has been
-    /// idle for longest goes first, then who takes nothing of its answer.
+    /// only remember something are taken when they are needed. Who has its
+    /// answer goes first, then who takes nothing of it, then who has been idle
+    /// for longest, then who has taken longest over its request.
     fn make_room(&mut self, turn: &mut Turn<'_, 'b>) {
         let now = turn.clock.micros();
         loop {
@@ -424,12 +426,12 @@ impl<'b> Tcp<'b> {
                 return;
             }
             let oldest = |waiting| self.queues.oldest(waiting);
+            let stalled =
+                || oldest(Waiting::Send).filter(|(_, since)| now - since >= STALLED_MICROS);
             let goes = oldest(Waiting::Linger)
+                .or_else(stalled)
                 .or_else(|| oldest(Waiting::Idle))
-                .or_else(|| oldest(Waiting::Request))
-                .or_else(|| {
-                    oldest(Waiting::Send).filter(|(_, since)| now - since >= STALLED_MICROS)
-                });
+                .or_else(|| oldest(Waiting::Request));
             let Some((key, _)) = goes else {
                 return;
             };

@@ -7,7 +7,6 @@ use crate::limits::{ANSWERS_PER_TURN, RECEIVE_BYTES};
 use crate::queue::Waiting;
 use crate::service::{After, Answer, Conversation, HEAD_BYTES, Services, Step, Surroundings};
 use alloc::vec;
-use alloc::vec::Vec;
 use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
 use smoltcp::wire::{EthernetAddress, IpListenEndpoint};
@@ -18,9 +17,8 @@ pub struct Slot<'b> {
     /// The set that holds its socket, alone.
     pub set: SocketSet<'static>,
     socket: Option<SocketHandle>,
-    /// The rings, until the socket takes them: reserved at start, written to
-    /// when the place is first used.
-    rings: Option<(Vec<u8>, Vec<u8>)>,
+    /// Bytes of the transmit ring that the socket gets.
+    transmit_bytes: usize,
     /// Whose connection it is.
     pub flow: Option<Flow>,
     /// The next place of the same bucket.
@@ -53,15 +51,12 @@ pub enum Progress {
 }
 
 impl<'b> Slot<'b> {
-    /// A free place; takes its memory from the allocator.
+    /// A free place: a few words, until it is first used.
     pub fn new(transmit_bytes: usize) -> Self {
         Self {
-            set: SocketSet::new(vec![SocketStorage::EMPTY]),
+            set: SocketSet::new(vec![]),
             socket: None,
-            rings: Some((
-                Vec::with_capacity(RECEIVE_BYTES),
-                Vec::with_capacity(transmit_bytes),
-            )),
+            transmit_bytes,
             flow: None,
             next: u16::MAX,
             peer: EthernetAddress([0; 6]),
@@ -77,14 +72,14 @@ impl<'b> Slot<'b> {
 
     /// Makes the place one that a SYN can be given to.
     pub fn open(&mut self, flow: Flow, peer: EthernetAddress, conversation: Conversation) {
-        if let Some((mut receive, mut transmit)) = self.rings.take() {
-            receive.resize(receive.capacity(), 0);
-            transmit.resize(transmit.capacity(), 0);
-            let receive = SocketBuffer::new(receive);
-            let transmit = SocketBuffer::new(transmit);
+        if self.socket.is_none() {
+            // The place takes its memory now, and keeps it.
+            let receive = SocketBuffer::new(vec![0; RECEIVE_BYTES]);
+            let transmit = SocketBuffer::new(vec![0; self.transmit_bytes]);
             let mut socket = Socket::new(receive, transmit);
             // Answers go out as they are made: none waits for another.
             socket.set_nagle_enabled(false);
+            self.set = SocketSet::new(vec![SocketStorage::EMPTY]);
             self.socket = Some(self.set.add(socket));
         }
         self.flow = Some(flow);

@@ -2,7 +2,9 @@
 //! second smoltcp at its other end.
 #![allow(dead_code)]
 
+pub mod bench;
 pub mod client;
+pub mod frames;
 pub mod link;
 pub mod nic;
 pub mod world;

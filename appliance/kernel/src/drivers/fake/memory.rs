@@ -104,12 +104,6 @@ impl Memory {
         unsafe { Dma::new(NonNull::new(start).unwrap(), bytes) }
     }
 
-    /// How many bytes were allocated.
-    pub fn allocated(&self) -> usize {
-        let regions = self.0.0.borrow();
-        regions.iter().map(|region| region.bytes).sum()
-    }
-
     /// The place of bytes that are wholly inside one piece.
     fn place(&self, address: u64, bytes: usize) -> Option<*mut u8> {
         let address = usize::try_from(address).ok()?;

@@ -9,8 +9,8 @@ use super::Shared;
 use super::platform::{FakePlatform, Model};
 use crate::drivers::pci::{Configuration, Function};
 
-/// What a device answers that has no room for a vector.
-pub const CONFIGURATION_VECTOR_LOST: u16 = 0xffff;
+/// What a device answers that has no room for a vector (§4.1.5.1.2).
+const NO_VECTOR: u16 = 0xffff;
 
 const COMMON: usize = 0x0000;
 const INTERRUPT: usize = 0x1000;
@@ -55,7 +55,7 @@ impl FakePci {
         let table = Rc::new(RefCell::new(std::vec![0xffff_ffff; 8]));
         let window = Window {
             device: device.clone(),
-            configuration_vector: CONFIGURATION_VECTOR_LOST,
+            configuration_vector: NO_VECTOR,
             vectors,
         };
         let models = &mut platform.models;
@@ -149,7 +149,7 @@ impl Window {
         if wanted < self.vectors {
             wanted
         } else {
-            CONFIGURATION_VECTOR_LOST
+            NO_VECTOR
         }
     }
 }

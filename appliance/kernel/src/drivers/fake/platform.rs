@@ -13,10 +13,13 @@ pub trait Model {
     fn write(&mut self, offset: usize, width: usize, value: u32);
 }
 
+/// A model that several hold.
+pub type Answering = Rc<RefCell<dyn Model>>;
+
 /// Registers that a model answers for, from an offset on.
 #[derive(Clone)]
 pub struct FakeRegisters {
-    pub model: Rc<RefCell<dyn Model>>,
+    pub model: Answering,
     pub start: usize,
     pub bytes: usize,
 }
@@ -62,7 +65,7 @@ impl Registers for FakeRegisters {
 pub struct FakePlatform {
     pub memory: Memory,
     /// What answers from which address on, for how many bytes.
-    pub models: Vec<(u64, u64, Rc<RefCell<dyn Model>>)>,
+    pub models: Vec<(u64, u64, Answering)>,
     /// No more than so many bytes, if it is set.
     pub limit: Option<usize>,
 }

@@ -126,7 +126,7 @@ fn a_batch_is_notified_once_and_only_a_sleeper() {
 fn interrupts_come_when_armed_and_never_too_late() {
     for event_index in [false, true] {
         let (mut queue, mut device, memory) = queue(8, event_index);
-        let mut give = |queue: &mut Virtqueue, device: &mut DeviceQueue| {
+        let give = |queue: &mut Virtqueue, device: &mut DeviceQueue| {
             queue.add(&[segment(0x1000, 4)], 0).unwrap();
             let _ = queue.publish();
             let head = pop(device, &memory).head;

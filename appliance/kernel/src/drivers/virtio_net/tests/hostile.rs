@@ -14,6 +14,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::drivers::fake::DeviceQueue;
+use crate::drivers::virtqueue::Addresses;
 
 const RECEIVE_BUFFERS: u16 = 5;
 const TRANSMIT_BUFFERS: u16 = 6;
@@ -183,17 +184,25 @@ fn run_step(
         }
         21 => {
             *honest = false;
-            // Somewhere in the rings or the table, which are the device's to read
-            // only, or to write.
-            let value = program.number()? as u16;
-            let offset = u64::from(program.number()?) * 2;
+            // Into the table, which only the driver writes; a completion that is
+            // there already; what the device wants to be notified of.
+            let value = program.number()?;
+            let at = u64::from(program.number()? % 256);
             let queue = either(program, &mut rig.receive, &mut rig.transmit)?;
-            let starts = [queue.addresses.descriptors, queue.addresses.used];
-            for start in starts {
-                if rig.memory.holds(start + offset, 2) {
-                    rig.memory.u16(start + offset).store(value, Relaxed);
-                }
-            }
+            let Addresses {
+                size,
+                descriptors,
+                used,
+                ..
+            } = queue.addresses;
+            let (size, at) = (u64::from(size), at % (2 * u64::from(size)));
+            let wide = u64::from(value) << 32 | u64::from(value);
+            rig.memory.u64(descriptors + at * 8).store(wide, Relaxed);
+            rig.memory.u32(used + 4 + at * 4).store(value, Relaxed);
+            rig.memory.u16(used).store(value as u16, Relaxed);
+            rig.memory
+                .u16(used + 4 + size * 8)
+                .store(value as u16, Relaxed);
         }
         22 => {
             *honest = false;
