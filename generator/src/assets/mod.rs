@@ -4,6 +4,7 @@
 pub mod cache;
 mod compress;
 mod media;
+mod segments;
 
 use std::{
     collections::HashMap,
