@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Attacks a server, each beside a probe whose answers must go on coming.
 
-usage: attack.py HOST:PORT [--idle N] [--seconds N] [--pid PID]
+usage: attack.py HOST:PORT [--idle N] [--seconds N] [--pid PID] [--path PATH]
 
 Slowloris, slow readers, a flood of connections, random bytes, and N idle
 connections (10,000 by default, which takes as many files). During each a probe
-asks for /plain.txt on a new connection every 20 ms; its slowest answer, its
+asks for PATH on a new connection every 20 ms; its slowest answer, its
 99th percentile and every one that fails are printed, and fail the run beyond a
 bound. With --pid the server's resident memory is printed before and after.
 """
@@ -20,7 +20,7 @@ import threading
 import time
 
 BOUND_SECONDS = 2.0
-REQUEST = b"GET /plain.txt HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n"
+PATH = "/plain.txt"
 
 
 def connect(address, timeout=5.0):
@@ -42,14 +42,16 @@ class Probe(threading.Thread):
             start = time.monotonic()
             try:
                 with connect(self.address) as client:
-                    client.sendall(REQUEST)
+                    client.sendall(f"GET {PATH} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n".encode())
                     answer = b""
                     while True:
                         data = client.recv(65536)
                         if not data:
                             break
                         answer += data
-                if not answer.startswith(b"HTTP/1.1 200 ") or not answer.endswith(b"0123456789"):
+                head, _, body = answer.partition(b"\r\n\r\n")
+                length = f"Content-Length: {len(body)}\r\n".encode()
+                if not head.startswith(b"HTTP/1.1 200 ") or length not in head or not body:
                     self.faults.append(repr(answer[:60]))
             except OSError as error:
                 self.faults.append(str(error))
@@ -153,7 +155,7 @@ def idle(address, count):
         client = connect(address)
         # Half of them have asked before.
         if number % 2:
-            client.sendall(b"HEAD /plain.txt HTTP/1.1\r\nHost: idle\r\n\r\n")
+            client.sendall(f"HEAD {PATH} HTTP/1.1\r\nHost: idle\r\n\r\n".encode())
             client.recv(4096)
         clients.append(client)
     return clients
@@ -187,12 +189,15 @@ def main():
     parser.add_argument("--idle", type=int, default=10000)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--pid", type=int)
+    parser.add_argument("--path", default="/plain.txt")
     arguments = parser.parse_args()
+    global PATH
+    PATH = arguments.path
     host, _, port = arguments.address.rpartition(":")
     address = (host.strip("[]"), int(port))
     good = True
     source = random.Random(11)
-    for attack in [slowloris, slow_readers, flood, noise]:
+    for attack in [slowloris, slow_readers, flood, noise] if arguments.seconds else []:
         probe = Probe(address)
         probe.start()
         attackers = [

@@ -14,6 +14,7 @@ import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 PATHS = [
     "/",
@@ -69,9 +70,12 @@ def redbot(url):
 def main():
     base = sys.argv[1].rstrip("/")
     failed = False
-    for path in PATHS:
-        for tool in (httplint, redbot):
-            for fault in tool(base + path):
+    jobs = [(tool, path) for path in PATHS for tool in (httplint, redbot)]
+    # REDbot waits more than it works.
+    with ThreadPoolExecutor(6) as pool:
+        found = pool.map(lambda job: job[0](base + job[1]), jobs)
+        for (tool, path), faults in zip(jobs, found):
+            for fault in faults:
                 failed = True
                 print(f"error: {tool.__name__} on {path}: {fault}", file=sys.stderr)
     print(f"REDbot and httplint: {len(PATHS)} resources")

@@ -23,6 +23,7 @@ python_packages() {
 
 # A copy that is in no repository has no dates of commits.
 cp -r ci/http/site "$TMP/site"
+printf 'odd name' >"$TMP/site/a b ä.txt" # no name for a repository
 IMAGE=$TMP/site.unix
 "$APPLGEN" check "$TMP/site"
 "$APPLGEN" build "$TMP/site" -o "$IMAGE"
