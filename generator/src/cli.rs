@@ -64,6 +64,9 @@ pub enum Command {
     New(New),
     /// Show what is installed, what is missing, and how to get it
     Doctor,
+    /// Compile the kernels that a release carries
+    #[command(hide = true)]
+    Kernels(Kernels),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Print the manual page, or write those of all commands into a directory
@@ -169,6 +172,20 @@ pub struct New {
     /// Where: a directory that does not exist yet, or is empty
     #[arg(value_hint = ValueHint::DirPath)]
     pub directory: PathBuf,
+    /// Add a GitHub workflow that builds, checks, signs and deploys the site
+    #[arg(long)]
+    pub ci: bool,
+}
+
+/// Arguments of `kernels`.
+#[derive(Debug, Args)]
+pub struct Kernels {
+    /// The release's data folder
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
+    /// These targets alone
+    #[arg(long = "target", value_name = "TARGET", value_parser = deploy::target_parser())]
+    pub targets: Vec<Target>,
 }
 
 /// What `new` makes.

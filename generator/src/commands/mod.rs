@@ -5,6 +5,7 @@ mod check;
 mod deploy;
 mod doctor;
 mod inspect;
+mod kernels;
 mod new;
 mod operate;
 mod pipeline;
@@ -36,6 +37,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Verify(arguments) => operate::verify(&arguments),
         Command::New(arguments) => new::new(&arguments),
         Command::Doctor => doctor::doctor(),
+        Command::Kernels(arguments) => kernels::kernels(&arguments),
         Command::Completions(arguments) => {
             let mut script = Vec::new();
             clap_complete::generate(arguments.shell, &mut Cli::command(), "applgen", &mut script);

@@ -178,7 +178,8 @@ pub struct Verify {
     pub all: bool,
 }
 
-fn target_parser() -> impl TypedValueParser<Value = Target> {
+/// Reads a target's name.
+pub fn target_parser() -> impl TypedValueParser<Value = Target> {
     PossibleValuesParser::new(Target::ALL.iter().map(|target| target.suffix()))
         .map(|name| Target::from_suffix(&name).unwrap_or_default())
 }

@@ -141,6 +141,9 @@ pub enum Feature {
 }
 
 impl Feature {
+    /// Every feature.
+    pub const ALL: &[Self] = &[Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp];
+
     /// The word that names it in manifests.
     pub fn name(self) -> &'static str {
         match self {
@@ -196,6 +199,30 @@ impl Features {
         self.reasons.entry(feature).or_insert_with(|| reason.into());
     }
 
+    /// Every set that an image can have, each target's kernels once: all that
+    /// serve something.
+    pub fn all_for(target: Target) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for chosen in 0..1_u32 << Feature::ALL.len() {
+            let mut features = Self::new();
+            for (bit, &feature) in Feature::ALL.iter().enumerate() {
+                if chosen & (1 << bit) != 0 {
+                    features.need(feature, "a release has all");
+                }
+            }
+            let serves = features.has(Feature::Http) || features.has(Feature::Dns);
+            let kernel = features.cargo_features(target);
+            if serves
+                && all
+                    .iter()
+                    .all(|other| other.cargo_features(target) != kernel)
+            {
+                all.push(features);
+            }
+        }
+        all
+    }
+
     /// The same without one, to see what that costs.
     #[must_use]
     pub fn without(&self, feature: Feature) -> Self {
@@ -243,6 +270,13 @@ mod tests {
         assert!(!Target::Kvm.can_do_without(Feature::Http, &features));
         assert!(Target::Kvm.can_do_without(Feature::Ipv6, &features));
         assert!(!Target::Unix.can_do_without(Feature::Ipv6, &features));
+    }
+
+    #[test]
+    fn every_kernel_of_a_target_is_listed_once() {
+        assert_eq!(Features::all_for(Target::Tap).len(), 1);
+        assert_eq!(Features::all_for(Target::Unix).len(), 3);
+        assert_eq!(Features::all_for(Target::Kvm).len(), 12);
     }
 
     #[test]

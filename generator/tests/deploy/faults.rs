@@ -56,6 +56,29 @@ fn copy(from: &Path, to: &Path) {
     assert!(copied.success());
 }
 
+/// Whether a git command, as it was written down, leaves something behind.
+fn changes_something(command: &str) -> bool {
+    let reading = [
+        "cat-file",
+        "check-ref-format",
+        "config",
+        "for-each-ref",
+        "log",
+        "ls-remote",
+        "ls-tree",
+        "merge-base",
+        "rev-list",
+        "rev-parse",
+        "show-ref",
+        "status",
+        "symbolic-ref",
+        "-c",
+    ];
+    !reading
+        .iter()
+        .any(|verb| command.split(' ').next() == Some(verb))
+}
+
 /// Kills a command before each of its actions, and each time holds that the
 /// repository is whole and that running it again does what was to be done.
 fn killed_everywhere(lab: &Lab, arguments: &[&str], deploys_after: usize) {
@@ -70,15 +93,17 @@ fn killed_everywhere(lab: &Lab, arguments: &[&str], deploys_after: usize) {
     };
     deploy_until(lab, 0, arguments).code(0);
     let trace = fs::read_to_string(lab.path("trace")).unwrap();
-    let actions = trace.lines().count();
-    let changing = ["commit-tree", "mktag", "write-tree"];
+    let steps: Vec<bool> = trace.lines().map(changes_something).collect();
     assert!(
-        changing.iter().all(|action| trace.contains(action)),
+        steps.iter().filter(|&&changes| changes).count() > 8,
         "{trace}"
     );
+    let actions = steps.len();
+    // Between two changes every moment is the same, so one kill is enough there.
+    let moments = (1..=actions).filter(|&n| n == 1 || steps[n - 1] || steps[n - 2]);
     let expected = |folder: &str| lab.git(folder, ["rev-parse", "HEAD^{tree}"]);
     let tree = expected("ops");
-    for stop_at in 1..=actions {
+    for stop_at in moments {
         restore();
         let killed = deploy_until(lab, stop_at, arguments);
         assert_eq!(
