@@ -29,6 +29,8 @@ pub struct Config {
     pub slides: SlideOptions,
     /// `[image] max-bytes`: a limit below the largest that an image can hold.
     pub max_bytes: Option<u64>,
+    /// Drafts of a website are built too: said on the command line.
+    pub drafts: bool,
 }
 
 impl Config {
