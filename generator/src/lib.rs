@@ -18,6 +18,7 @@ mod git;
 pub mod image;
 pub mod links;
 pub mod output;
+pub mod pages;
 pub mod progress;
 pub mod render;
 pub mod report;

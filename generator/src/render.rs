@@ -101,6 +101,9 @@ pub fn render(site: &Site, diagnostics: &mut Diagnostics) -> Result<Rendered, Fa
             add_file(&mut output, path, &file, &dates)?;
         }
     }
+    if let Some(website) = &site.layout.website {
+        crate::pages::render(site, website, &dates, &mut output, diagnostics)?;
+    }
     pages.extend(read_pages(&output, limit_bytes)?);
 
     if let Some(path) = &site.layout.index {

@@ -40,6 +40,8 @@ pub struct Config {
     pub dns: DnsConfig,
     /// `[image] max-bytes`: a limit below the largest that an image can hold.
     pub max_bytes: Option<u64>,
+    /// Drafts of a website are built too: said on the command line.
+    pub drafts: bool,
 }
 
 /// What `[dns]` says of the name server.

@@ -33,6 +33,14 @@ impl Dates {
         self.by_path.get(relative).copied()
     }
 
+    /// The date of the build: `SOURCE_DATE_EPOCH`, else the latest commit's.
+    pub fn build(&self) -> Option<i64> {
+        let epoch = std::env::var("SOURCE_DATE_EPOCH").ok();
+        epoch
+            .and_then(|text| text.trim().parse().ok())
+            .or_else(|| i64::try_from(*self.by_path.values().max()?).ok())
+    }
+
     fn ask(root: &Path, diagnostics: &mut Diagnostics) -> Option<Self> {
         let shallow = git::ask(root, ["rev-parse", "--is-shallow-repository"])?;
         if shallow.starts_with(b"true") {

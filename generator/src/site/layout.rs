@@ -7,6 +7,7 @@
 //! | `slides/NAME/index.html` and no Markdown | a finished deck, served as it is |
 //! | only bare `*.md` pages | a deck each |
 //! | `zones/*.zone` | DNS zones; nothing in `zones/` is served as a file |
+//! | `content/` with `zola.toml` or `config.toml` | a website in Zola's layout |
 //! | `static/`, or none of the above | files as they are |
 //!
 //! A directory with an `index.html` of its own at the top and no deck in
@@ -21,6 +22,7 @@ use std::{
 use super::{SourceFile, UrlPath};
 use crate::{
     failure::Failure,
+    pages::Website,
     report::{Diagnostic, Diagnostics},
 };
 
@@ -81,6 +83,8 @@ pub struct Layout {
     /// The site is a single file: files beside it are taken along only when it
     /// references them.
     pub single_file: bool,
+    /// A website in Zola's layout, at `/`.
+    pub website: Option<Website>,
 }
 
 impl Layout {
@@ -110,7 +114,7 @@ impl Layout {
 
     /// Whether there is anything to serve over HTTP.
     pub fn has_pages(&self) -> bool {
-        !self.decks.is_empty() || !self.files.is_empty()
+        !self.decks.is_empty() || !self.files.is_empty() || self.website.is_some()
     }
 
     /// The layout of a directory with these files.
@@ -119,10 +123,12 @@ impl Layout {
         files: Vec<SourceFile>,
         diagnostics: &mut Diagnostics,
     ) -> Result<Self, Failure> {
-        refuse_what_is_not_built(&files)?;
         let (zones, files) = take_zones(files);
+        let (website, files) = website(files);
         let mut found = Found::of(files, diagnostics);
-        let mut layout = if !found.decks.is_empty() {
+        let mut layout = if website.is_some() {
+            found.beside_a_website()
+        } else if !found.decks.is_empty() {
             found.decks_and_static()
         } else if found.only_bare_markdown() {
             found.bare_decks()
@@ -130,6 +136,7 @@ impl Layout {
             found.plain(diagnostics)
         };
         layout.zones = zones;
+        layout.website = website;
         if !layout.has_pages() && layout.zones.is_empty() {
             return Err(Failure::site(
                 Diagnostic::error(format!(
@@ -141,25 +148,6 @@ impl Layout {
         }
         Ok(layout)
     }
-}
-
-/// Content kinds that this applgen cannot build are refused, never passed over.
-fn refuse_what_is_not_built(files: &[SourceFile]) -> Result<(), Failure> {
-    let zola = |name: &str| files.iter().find(|f| f.relative == Path::new(name));
-    let content = files.iter().any(|f| f.relative.starts_with("content"));
-    if let Some(config) = zola("config.toml")
-        .or_else(|| zola("zola.toml"))
-        .filter(|_| content)
-    {
-        return Err(Failure::site(
-            Diagnostic::error(
-                "this is a website in Zola's layout (`content/` and its configuration), and websites are not built yet",
-            )
-            .at(config.place())
-            .hint("build it with `zola build`, then `applgen build public`"),
-        ));
-    }
-    Ok(())
 }
 
 /// Whether a path is a zone: `zones/NAME.zone`.
@@ -182,6 +170,28 @@ fn take_zones(files: Vec<SourceFile>) -> (Vec<SourceFile>, Vec<SourceFile>) {
         .partition(|file| is_zone(&file.relative))
 }
 
+/// Takes the files of a website in Zola's layout out of those of a site: it has
+/// `content/` and a configuration, and what else lies around is not its.
+fn website(files: Vec<SourceFile>) -> (Option<Website>, Vec<SourceFile>) {
+    let named = |name: &str| {
+        files
+            .iter()
+            .find(|f| f.relative == Path::new(name))
+            .cloned()
+    };
+    let content = files.iter().any(|f| f.relative.starts_with("content"));
+    let config = named("zola.toml").or_else(|| named("config.toml"));
+    match config.filter(|_| content) {
+        None => (None, files),
+        Some(config) => {
+            let (decks, files): (Vec<_>, Vec<_>) = files
+                .into_iter()
+                .partition(|file| file.relative.starts_with("slides"));
+            (Some(Website { config, files }), decks)
+        }
+    }
+}
+
 /// Names that a deck's Markdown has in its directory, the first one wins.
 const DECK_FILES: [&str; 3] = ["content.md", "slides.md", "index.md"];
 
@@ -199,6 +209,8 @@ struct Found {
     files: Vec<SourceFile>,
     /// `slides.md` stands at the top, with the files beside it.
     top: bool,
+    /// Something else is served at `/`.
+    home_taken: bool,
 }
 
 impl Found {
@@ -279,6 +291,7 @@ impl Found {
             decks,
             files: by_path.into_values().collect(),
             top: top.is_some(),
+            home_taken: false,
         }
     }
 
@@ -288,7 +301,7 @@ impl Found {
 
     /// Decks, the files beside them, and `static/` at the root.
     fn decks_and_static(&mut self) -> Layout {
-        let home_taken = self.has_file("static/index.html");
+        let home_taken = self.home_taken || self.has_file("static/index.html");
         let alone = self.decks.len() == 1 && !home_taken;
         let root = UrlPath::root();
         let mut layout = Layout::default();
@@ -345,6 +358,15 @@ impl Found {
             }
         }
         layout
+    }
+
+    /// Decks beside a website, each at `/NAME/`, with their index at `/slides/`.
+    fn beside_a_website(&mut self) -> Layout {
+        if self.decks.is_empty() {
+            return Layout::default();
+        }
+        self.home_taken = true;
+        self.decks_and_static()
     }
 
     fn only_bare_markdown(&self) -> bool {

@@ -42,6 +42,7 @@ mod split;
 
 use std::collections::HashSet;
 
+pub(crate) use code::{is_plain_language, syntax_of, syntaxes};
 pub use deck::{Deck, Meta, Notes, Reference, ReferenceKind, SlideOptions};
 pub use page::{IndexContext, IndexEntry, PageContext, index_page, not_found_page, page};
 pub use rewrite::rewrite_references;

@@ -140,16 +140,6 @@ fn configuration_mistakes() {
 }
 
 #[test]
-fn kinds_that_are_not_built_are_refused() {
-    Site::new("s")
-        .file("content/_index.md", "")
-        .file("config.toml", "base_url = \"/\"")
-        .build()
-        .code(1)
-        .tells("website in Zola's layout");
-}
-
-#[test]
 fn broken_reference_is_a_warning_at_build_and_an_error_at_check() {
     let site = Site::new("s")
         .file("slides/a/content.md", "# One\n\n![x](picture.jpg)\n")

@@ -77,7 +77,7 @@ pub(super) fn is_language(name: &str) -> bool {
     is_plain(name) || syntax(name).is_some()
 }
 
-fn is_plain(language: &str) -> bool {
+pub(crate) fn is_plain(language: &str) -> bool {
     matches!(
         language,
         "text" | "txt" | "plain" | "plaintext" | "none" | "output"
@@ -91,13 +91,13 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
         .map(|line| line.strip_suffix('\r').unwrap_or(line))
 }
 
-fn syntaxes() -> &'static SyntaxSet {
+pub(crate) fn syntaxes() -> &'static SyntaxSet {
     static SYNTAXES: OnceLock<SyntaxSet> = OnceLock::new();
     SYNTAXES.get_or_init(two_face::syntax::extra_newlines)
 }
 
 /// By name or file extension, and by the names that highlight.js has for them.
-fn syntax(language: &str) -> Option<&'static SyntaxReference> {
+pub(crate) fn syntax(language: &str) -> Option<&'static SyntaxReference> {
     let lower = language.to_ascii_lowercase();
     let token = match lower.as_str() {
         "shell" | "console" | "shell-session" | "zsh" => "sh",

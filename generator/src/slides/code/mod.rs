@@ -20,6 +20,7 @@ use scraper::{Html, Node};
 
 pub(super) use fence::FenceInfo;
 pub(super) use highlight::Budget;
+pub(crate) use highlight::{is_plain as is_plain_language, syntax as syntax_of, syntaxes};
 
 use super::dom;
 use super::markdown::escape;

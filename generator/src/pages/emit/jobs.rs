@@ -1,0 +1,234 @@
+//! The pages that templates make: which there are, and what each of them sees.
+
+use tera::Value;
+
+use super::Emitter;
+use crate::{
+    pages::{
+        library::Terms,
+        pagers::{self, Pager},
+    },
+    report::{Diagnostic, Place},
+};
+
+/// A page to render.
+pub struct Job {
+    pub template: String,
+    pub path: String,
+    pub permalink: String,
+    /// The file that it is made from.
+    pub origin: String,
+    pub lang: String,
+    pub subject: Subject,
+    /// Where a template that is not there was asked for.
+    pub asked_at: Option<Place>,
+}
+
+pub enum Subject {
+    Page(usize),
+    Section(usize, Option<(Pager, usize)>),
+    List(usize),
+    Term(usize, usize, Option<(Pager, usize)>),
+}
+
+impl Emitter<'_> {
+    /// Every page there is to render.
+    pub fn jobs(&self) -> Vec<Job> {
+        let settings = &self.engine.shared.settings;
+        let mut jobs = Vec::new();
+        for (at, entry) in self.library.entries.iter().enumerate() {
+            if !entry.meta.render || self.library.around[at].ignored {
+                continue;
+            }
+            let own = entry.meta.template.clone();
+            let asked_at = own.as_ref().and_then(|_| {
+                let (_, source) = entry.source.as_ref()?;
+                Some(Place::span_of(source, entry.meta.template_at.clone()))
+            });
+            if !entry.section {
+                let template = own.or_else(|| self.library.page_template(at).map(str::to_owned));
+                jobs.push(Job {
+                    template: template.unwrap_or_else(|| "page.html".into()),
+                    path: entry.path.clone(),
+                    permalink: entry.permalink.clone(),
+                    origin: entry.shown(),
+                    lang: entry.lang.clone(),
+                    subject: Subject::Page(at),
+                    asked_at,
+                });
+                continue;
+            }
+            if entry.meta.redirect_to.is_some() {
+                continue;
+            }
+            let usual = if entry.directories.is_empty() {
+                "index.html"
+            } else {
+                "section.html"
+            };
+            let template = own.unwrap_or_else(|| usual.into());
+            let make = |path: String, pager: Option<(Pager, usize)>| Job {
+                template: template.clone(),
+                permalink: settings.permalink(&path),
+                path,
+                origin: entry.shown(),
+                lang: entry.lang.clone(),
+                subject: Subject::Section(at, pager),
+                asked_at: asked_at.clone(),
+            };
+            match entry.meta.paginate_by {
+                None => jobs.push(make(entry.path.clone(), None)),
+                Some(by) => {
+                    let meta = &entry.meta;
+                    let pages = &self.library.around[at].pages;
+                    let all = pagers::pagers(
+                        &entry.path,
+                        &meta.paginate_path,
+                        pages,
+                        by,
+                        meta.paginate_reversed,
+                    );
+                    let count = all.len();
+                    jobs.extend(
+                        all.into_iter()
+                            .map(|p| make(p.path.clone(), Some((p, count)))),
+                    );
+                }
+            }
+        }
+        for (n, terms) in self.library.taxonomies.iter().enumerate() {
+            if terms.taxonomy.render && !terms.terms.is_empty() {
+                self.term_jobs(n, terms, &mut jobs);
+            }
+        }
+        jobs
+    }
+
+    fn term_jobs(&self, n: usize, terms: &Terms, jobs: &mut Vec<Job>) {
+        let settings = &self.engine.shared.settings;
+        let name = &terms.taxonomy.name;
+        let template = |kind: &str| {
+            let own = format!("{name}/{kind}.html");
+            if self.engine.has(&own) {
+                own
+            } else {
+                format!("taxonomy_{kind}.html")
+            }
+        };
+        let make = |template: String, path: String, subject: Subject| Job {
+            template,
+            permalink: settings.permalink(&path),
+            path,
+            origin: format!("the taxonomy `{name}`"),
+            lang: terms.lang.clone(),
+            subject,
+            asked_at: None,
+        };
+        jobs.push(make(template("list"), terms.path.clone(), Subject::List(n)));
+        for (m, term) in terms.terms.iter().enumerate() {
+            let single = template("single");
+            match terms.taxonomy.paginate_by {
+                None => jobs.push(make(single, term.path.clone(), Subject::Term(n, m, None))),
+                Some(by) => {
+                    let word = terms.taxonomy.paginate_path.as_deref().unwrap_or("page");
+                    let all = pagers::pagers(&term.path, word, &term.pages, by, false);
+                    let count = all.len();
+                    jobs.extend(all.into_iter().map(|pager| {
+                        make(
+                            single.clone(),
+                            pager.path.clone(),
+                            Subject::Term(n, m, Some((pager, count))),
+                        )
+                    }));
+                }
+            }
+        }
+    }
+
+    /// Renders one of them.
+    pub fn page(&self, job: &Job) -> Result<String, Box<Diagnostic>> {
+        if !self.engine.has(&job.template) {
+            let mut diagnostic =
+                Diagnostic::error(format!("there is no template `{}`", job.template)).hint(
+                    format!("write `templates/{}`, or name another one", job.template),
+                );
+            diagnostic.place = job
+                .asked_at
+                .clone()
+                .or_else(|| Some(Place::file(job.origin.as_str())));
+            return Err(Box::new(diagnostic));
+        }
+        let mut context = self.engine.context(&job.lang);
+        context.insert("current_path", &job.path);
+        context.insert("current_url", &job.permalink);
+        match &job.subject {
+            Subject::Page(at) => context.insert("page", &self.values.page(*at)),
+            Subject::Section(at, pager) => {
+                context.insert("section", &self.values.section(*at, pager.is_none()));
+                if let Some((pager, count)) = pager {
+                    let entry = &self.library.entries[*at];
+                    let by = entry.meta.paginate_by.unwrap_or(1);
+                    let total = self.library.around[*at].pages.len();
+                    let value = self.paginator(
+                        pager,
+                        *count,
+                        &entry.path,
+                        &entry.meta.paginate_path,
+                        by,
+                        total,
+                    );
+                    context.insert("paginator", &value);
+                }
+            }
+            Subject::List(n) => {
+                let terms = &self.library.taxonomies[*n];
+                context.insert("taxonomy", &terms.taxonomy.to_value());
+                context.insert("terms", &self.values.terms(terms));
+            }
+            Subject::Term(n, m, pager) => {
+                let terms = &self.library.taxonomies[*n];
+                let term = &terms.terms[*m];
+                context.insert("taxonomy", &terms.taxonomy.to_value());
+                context.insert("term", &self.values.term(term, true));
+                if let Some((pager, count)) = pager {
+                    let word = terms.taxonomy.paginate_path.as_deref().unwrap_or("page");
+                    let by = terms.taxonomy.paginate_by.unwrap_or(1);
+                    let value =
+                        self.paginator(pager, *count, &term.path, word, by, term.pages.len());
+                    context.insert("paginator", &value);
+                }
+            }
+        }
+        self.engine.render(&job.template, &context)
+    }
+
+    fn paginator(
+        &self,
+        pager: &Pager,
+        count: usize,
+        path: &str,
+        word: &str,
+        by: usize,
+        total: usize,
+    ) -> Value {
+        let settings = &self.engine.shared.settings;
+        let address = |index: usize| match index {
+            1 => settings.permalink(path),
+            index => settings.permalink(&pagers::numbered(path, word, index)),
+        };
+        let previous = (pager.index > 1).then(|| address(pager.index - 1));
+        let next = (pager.index < count).then(|| address(pager.index + 1));
+        serde_json::json!({
+            "paginate_by": by,
+            "first": address(1),
+            "last": address(count),
+            "previous": previous,
+            "next": next,
+            "number_pagers": count,
+            "base_url": settings.permalink(&pagers::base(path, word)),
+            "pages": self.values.list(&pager.pages),
+            "current_index": pager.index,
+            "total_pages": total,
+        })
+    }
+}

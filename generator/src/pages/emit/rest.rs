@@ -1,0 +1,96 @@
+//! What a site has beside its pages: the page for what is not found, sitemaps,
+//! `robots.txt`, search indexes.
+
+use tera::Value;
+
+use super::{Emitter, jobs::Subject, media_type};
+use crate::{failure::Failure, output::Output, pages::search, site::UrlPath};
+
+/// A sitemap holds so many pages; beyond, there are several.
+const SITEMAP_ENTRIES: usize = 30_000;
+
+impl Emitter<'_> {
+    /// The page for what is not found, the sitemap, robots.txt, search indexes.
+    pub fn rest(&self, output: &mut Output) -> Result<(), Failure> {
+        let settings = &self.engine.shared.settings;
+        let lang = &settings.default_language;
+        let context = self.engine.context(lang);
+        if self.engine.has("404.html") {
+            self.optional("/404.html", "404.html", &context, output)?;
+        }
+        if settings.generate_sitemap {
+            self.sitemap(output)?;
+        }
+        if settings.generate_robots_txt {
+            self.optional("/robots.txt", "robots.txt", &context, output)?;
+        }
+        for (lang, language) in &settings.languages {
+            if language.build_search_index {
+                let (name, text) =
+                    search::index(self.library, self.rendered, lang, &language.search);
+                let path = UrlPath::from(format!("/{name}").as_str());
+                let media_type = media_type(&name, &text);
+                self.put(
+                    output,
+                    path,
+                    text.into_bytes(),
+                    media_type,
+                    "the search index",
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sitemap(&self, output: &mut Output) -> Result<(), Failure> {
+        let settings = &self.engine.shared.settings;
+        let mut entries: std::collections::BTreeMap<String, Value> =
+            std::collections::BTreeMap::new();
+        for job in self.jobs() {
+            let mut updated = None;
+            let mut extra = Value::Null;
+            match &job.subject {
+                Subject::Page(at) | Subject::Section(at, None) => {
+                    let meta = &self.library.entries[*at].meta;
+                    updated = meta
+                        .updated
+                        .as_ref()
+                        .or(meta.date.as_ref())
+                        .map(|d| d.text.clone());
+                    extra = Value::Object(meta.extra.clone());
+                }
+                Subject::Section(_, Some((pager, _))) | Subject::Term(_, _, Some((pager, _)))
+                    if pager.index > 1 && !settings.pagers_in_sitemap =>
+                {
+                    continue;
+                }
+                _ => {}
+            }
+            let entry = serde_json::json!({
+                "permalink": job.permalink, "updated": updated, "extra": extra,
+            });
+            entries.insert(job.permalink, entry);
+        }
+        let entries: Vec<Value> = entries.into_values().collect();
+        let context = |key: &str, value: &Value| {
+            let mut context = self.engine.context(&settings.default_language);
+            context.insert(key, value);
+            context
+        };
+        if entries.len() <= SITEMAP_ENTRIES {
+            let context = context("entries", &Value::Array(entries));
+            return self.optional("/sitemap.xml", "sitemap.xml", &context, output);
+        }
+        let mut sitemaps = Vec::new();
+        for (n, part) in entries.chunks(SITEMAP_ENTRIES).enumerate() {
+            let name = format!("sitemap{}.xml", n + 1);
+            let part = context("entries", &Value::Array(part.to_vec()));
+            self.optional(&format!("/{name}"), "sitemap.xml", &part, output)?;
+            sitemaps.push(Value::String(
+                settings.permalink(&name).trim_end_matches('/').to_owned(),
+            ));
+        }
+        let context = context("sitemaps", &Value::Array(sitemaps));
+        self.optional("/sitemap.xml", "split_sitemap_index.xml", &context, output)
+    }
+}

@@ -1,0 +1,115 @@
+//! Bounds for templates, which are a program that somebody else wrote: how deep
+//! macros and includes go, and how often loops go round.
+//!
+//! Tera has no such bounds. So each macro, each template and each loop body
+//! gets one more node at its start, a call of a function that looks at how much
+//! of the stack is in use and counts.
+
+use std::{cell::Cell, collections::HashMap};
+
+use tera::{
+    Tera, Value,
+    ast::{Expr, ExprVal, FunctionCall, Node, WS},
+};
+
+/// The stack that a thread which renders has.
+pub const STACK_BYTES: usize = 32 << 20;
+/// What templates may use of it.
+const LIMIT_BYTES: usize = 20 << 20;
+/// How many rounds the loops of one page may make in all.
+const MAX_ROUNDS: u64 = 20_000_000;
+
+const NAME: &str = "__applgen_guard";
+
+thread_local! {
+    static BASE: Cell<Option<usize>> = const { Cell::new(None) };
+    static ROUNDS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Where the stack is now.
+#[inline(never)]
+fn stack_address() -> usize {
+    let here = 0_u8;
+    std::ptr::from_ref(std::hint::black_box(&here)).addr()
+}
+
+/// Runs a rendering, outermost or within another one.
+pub fn watched<T>(render: impl FnOnce() -> T) -> T {
+    if BASE.get().is_some() {
+        return render();
+    }
+    BASE.set(Some(stack_address()));
+    ROUNDS.set(0);
+    let result = render();
+    BASE.set(None);
+    result
+}
+
+fn check(_: &HashMap<String, Value>) -> tera::Result<Value> {
+    let used = BASE.get().map_or(0, |base| base.abs_diff(stack_address()));
+    if used > LIMIT_BYTES {
+        return Err(tera::Error::msg(
+            "macros or includes call each other without an end",
+        ));
+    }
+    ROUNDS.set(ROUNDS.get() + 1);
+    if ROUNDS.get() > MAX_ROUNDS {
+        return Err(tera::Error::msg(format!(
+            "loops went round more than {MAX_ROUNDS} times in one page"
+        )));
+    }
+    Ok(Value::String(String::new()))
+}
+
+/// Puts the bounds into every template.
+pub fn into(tera: &mut Tera) {
+    tera.register_function(NAME, check);
+    for template in tera.templates.values_mut() {
+        loops(&mut template.ast);
+        template.ast.insert(0, call());
+        for definition in template.macros.values_mut() {
+            loops(&mut definition.body);
+            definition.body.insert(0, call());
+        }
+        for blocks in template.blocks_definitions.values_mut() {
+            for (_, block) in blocks {
+                loops(&mut block.body);
+            }
+        }
+    }
+}
+
+fn call() -> Node {
+    Node::VariableBlock(
+        WS::default(),
+        Expr::new(ExprVal::FunctionCall(FunctionCall {
+            name: NAME.to_owned(),
+            args: HashMap::new(),
+        })),
+    )
+}
+
+fn loops(nodes: &mut Vec<Node>) {
+    for node in nodes {
+        match node {
+            Node::Forloop(_, inner, _) => {
+                loops(&mut inner.body);
+                inner.body.insert(0, call());
+                if let Some(empty) = &mut inner.empty_body {
+                    loops(empty);
+                }
+            }
+            Node::If(inner, _) => {
+                for (_, _, body) in &mut inner.conditions {
+                    loops(body);
+                }
+                if let Some((_, body)) = &mut inner.otherwise {
+                    loops(body);
+                }
+            }
+            Node::Block(_, block, _) => loops(&mut block.body),
+            Node::FilterSection(_, section, _) => loops(&mut section.body),
+            _ => {}
+        }
+    }
+}

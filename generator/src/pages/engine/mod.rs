@@ -1,0 +1,264 @@
+//! Templates: the one place that knows which engine runs them (Tera 1 today).
+//!
+//! A template is looked for in the site, then in its theme, then among the
+//! built-in ones. What templates can call stands beside this file: functions,
+//! filters, data, images.
+
+mod bibtex;
+mod data;
+mod errors;
+mod filters;
+mod functions;
+mod guard;
+pub mod images;
+pub use guard::STACK_BYTES;
+mod metadata;
+mod xml;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, OnceLock, RwLock, Weak},
+};
+
+use tera::{Context, Tera, Value};
+
+use super::{files::Files, settings::Settings};
+use crate::{
+    failure::Failure,
+    render,
+    report::{Diagnostic, Diagnostics, SourceText},
+    templates,
+};
+
+/// Pages, sections and terms as templates see them.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// By path below `content/`.
+    pub pages: HashMap<String, Arc<Value>>,
+    /// By path below `content/`.
+    pub sections: HashMap<String, Arc<Value>>,
+    /// By name and language.
+    pub taxonomies: HashMap<(String, String), Arc<Value>>,
+}
+
+/// What functions and filters share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The configuration.
+    pub settings: Settings,
+    /// The files of the site.
+    pub files: Files,
+    /// No file is read beyond this.
+    pub limit_bytes: u64,
+    /// Addresses of files of `content/`.
+    pub addresses: HashMap<String, String>,
+    /// Languages and taxonomies that term addresses are asked of: (name, lang) to
+    /// the address of each term by slug.
+    pub terms: HashMap<(String, String), HashMap<String, String>>,
+    /// The date of the build, if it has one (seconds since 1970).
+    pub now: Option<i64>,
+    /// Pages and sections, first without their texts.
+    pub contents: RwLock<Arc<Contents>>,
+    /// Images that templates asked for, by the path that they will be served at.
+    pub images: Mutex<BTreeMap<String, images::Job>>,
+    /// What there is to say.
+    pub told: Mutex<Diagnostics>,
+    contexts: HashMap<String, Context>,
+    sources: HashMap<String, SourceText>,
+    tera: OnceLock<Weak<Tera>>,
+}
+
+/// The templates of a site, ready to render.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    tera: Arc<Tera>,
+    /// What functions and filters share.
+    pub shared: Arc<Shared>,
+}
+
+/// What an engine is made from.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// See [`Shared`].
+    pub settings: Settings,
+    /// See [`Shared`].
+    pub files: Files,
+    /// See [`Shared`].
+    pub limit_bytes: u64,
+    /// See [`Shared`].
+    pub addresses: HashMap<String, String>,
+    /// See [`Shared`].
+    pub terms: HashMap<(String, String), HashMap<String, String>>,
+    /// See [`Shared`].
+    pub now: Option<i64>,
+}
+
+impl Engine {
+    /// Reads and checks every template.
+    pub fn new(parts: Parts) -> Result<Self, Failure> {
+        let sources = sources(&parts.files, parts.limit_bytes)?;
+        let contexts = parts
+            .settings
+            .languages
+            .keys()
+            .map(|lang| {
+                let mut context = Context::new();
+                context.insert("config", &parts.settings.to_value(lang, "build"));
+                context.insert("lang", lang);
+                context.insert("zola_version", ZOLA_VERSION);
+                (lang.clone(), context)
+            })
+            .collect();
+        let shared = Arc::new(Shared {
+            settings: parts.settings,
+            files: parts.files,
+            limit_bytes: parts.limit_bytes,
+            addresses: parts.addresses,
+            terms: parts.terms,
+            now: parts.now,
+            contents: RwLock::default(),
+            images: Mutex::default(),
+            told: Mutex::default(),
+            contexts,
+            sources,
+            tera: OnceLock::new(),
+        });
+        let mut tera = Tera::default();
+        functions::register(&mut tera, &shared);
+        filters::register(&mut tera, &shared);
+        let texts = shared
+            .sources
+            .iter()
+            .map(|(name, source)| (name.as_str(), source.text()));
+        let mut texts: Vec<(&str, &str)> = texts.collect();
+        texts.sort_unstable();
+        tera.add_raw_templates(texts)
+            .map_err(|error| Failure::site(errors::of_loading(&error, &shared.sources)))?;
+        guard::into(&mut tera);
+        let tera = Arc::new(tera);
+        let _ = shared.tera.set(Arc::downgrade(&tera));
+        Ok(Self { tera, shared })
+    }
+
+    /// Whether there is a template of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.shared.sources.contains_key(name)
+    }
+
+    /// Where a template comes from.
+    pub fn source(&self, name: &str) -> Option<&SourceText> {
+        self.shared.sources.get(name)
+    }
+
+    /// What every template of a language sees.
+    pub fn context(&self, lang: &str) -> Context {
+        self.shared.contexts.get(lang).cloned().unwrap_or_default()
+    }
+
+    /// Renders a template.
+    pub fn render(&self, name: &str, context: &Context) -> Result<String, Box<Diagnostic>> {
+        guard::watched(|| self.tera.render(name, context))
+            .map_err(|error| Box::new(errors::of_rendering(name, &error, &self.shared.sources)))
+    }
+
+    /// The names of the shortcodes there are.
+    pub fn shortcodes(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .shared
+            .sources
+            .keys()
+            .filter_map(|name| {
+                let name = name.strip_prefix("shortcodes/")?;
+                name.strip_suffix(".html")
+                    .or_else(|| name.strip_suffix(".md"))
+                    .map(str::to_owned)
+            })
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Shared {
+    /// The engine that this belongs to; it lives while templates render.
+    fn engine(self: &Arc<Self>) -> Option<Engine> {
+        Some(Engine {
+            tera: self.tera.get()?.upgrade()?,
+            shared: Arc::clone(self),
+        })
+    }
+
+    fn contents(&self) -> Arc<Contents> {
+        match self.contents.read() {
+            Ok(contents) => Arc::clone(&contents),
+            Err(poisoned) => Arc::clone(&poisoned.into_inner()),
+        }
+    }
+
+    /// Says something once.
+    fn tell(&self, diagnostic: Diagnostic) {
+        if let Ok(mut told) = self.told.lock() {
+            told.push(diagnostic);
+        }
+    }
+}
+
+/// The version of Zola whose templates these are: themes ask for it.
+const ZOLA_VERSION: &str = "0.22.1";
+
+/// Every template by its name, the site's own before the theme's before ours.
+fn sources(files: &Files, limit_bytes: u64) -> Result<HashMap<String, SourceText>, Failure> {
+    let mut sources = HashMap::new();
+    for file in templates::directory("website/builtin").files() {
+        let name = file
+            .path()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let text = file.contents_utf8().unwrap_or_default();
+        sources.insert(
+            name.clone(),
+            SourceText::new(format!("built-in {name}"), text),
+        );
+    }
+    if let Some(directory) = files.theme_directory("templates") {
+        let prefix = directory
+            .strip_prefix("themes/")
+            .unwrap_or(&directory)
+            .to_owned();
+        for (path, file) in files.below(&directory) {
+            if !is_template(path) {
+                continue;
+            }
+            let source = render::text(file, limit_bytes)?;
+            sources.insert(format!("{prefix}/{path}"), source.clone());
+            sources.insert(path.to_owned(), source);
+        }
+    }
+    for (path, file) in files.below("templates") {
+        if is_template(path) {
+            sources.insert(path.to_owned(), render::text(file, limit_bytes)?);
+        }
+    }
+    Ok(sources)
+}
+
+/// Pictures and the like may lie among templates.
+fn is_template(path: &str) -> bool {
+    let extension = path.rsplit('.').next().unwrap_or_default();
+    matches!(
+        extension,
+        "html"
+            | "htm"
+            | "xml"
+            | "md"
+            | "txt"
+            | "json"
+            | "js"
+            | "css"
+            | "svg"
+            | "webmanifest"
+            | "ics"
+    )
+}

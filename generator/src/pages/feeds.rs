@@ -1,0 +1,63 @@
+//! Feeds: the latest pages with a date, of a language, a section or a term.
+
+use tera::{Context, Value};
+
+use super::{emit::Emitter, front_matter::SortBy};
+use crate::{failure::Failure, output::Output};
+
+/// A feed to write.
+pub struct Feed<'a> {
+    /// The pages to choose from.
+    pub pages: Vec<usize>,
+    /// Where it goes, below this.
+    pub below: &'a str,
+    /// Its language.
+    pub lang: &'a str,
+    /// What it is about, for its template.
+    pub about: Vec<(&'static str, Value)>,
+}
+
+impl Emitter<'_> {
+    /// Writes one feed in every form that the language has.
+    pub fn feed(&self, feed: Feed<'_>, output: &mut Output) -> Result<(), Failure> {
+        let settings = &self.engine.shared.settings;
+        let dated: Vec<usize> = feed
+            .pages
+            .iter()
+            .copied()
+            .filter(|at| {
+                self.library.entries[*at].meta.date.is_some() && !self.library.around[*at].ignored
+            })
+            .collect();
+        let (mut pages, _) = self.library.sorted(dated, SortBy::Date);
+        if pages.is_empty() {
+            return Ok(());
+        }
+        if let Some(limit) = settings.feed_limit {
+            pages.truncate(limit);
+        }
+        let updated = pages
+            .iter()
+            .flat_map(|at| {
+                let meta = &self.library.entries[*at].meta;
+                [meta.updated.as_ref(), meta.date.as_ref()]
+            })
+            .flatten()
+            .max_by_key(|date| date.seconds);
+        let mut context: Context = self.engine.context(feed.lang);
+        context.insert("pages", &self.values.list(&pages));
+        if let Some(updated) = updated {
+            context.insert("last_updated", &updated.text);
+        }
+        for (key, value) in feed.about {
+            context.insert(key, &value);
+        }
+        for name in &settings.language(feed.lang).feed_filenames {
+            let path = format!("{}{name}", feed.below);
+            let mut context = context.clone();
+            context.insert("feed_url", &settings.permalink(&path));
+            self.optional(&path, name, &context, output)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,261 @@
+//! Pages, sections and terms as templates see them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tera::{Map, Value};
+
+use super::{
+    content::Entry,
+    engine::Contents,
+    library::{Library, Term, Terms},
+    markdown::{Heading, Rendered},
+    settings::Settings,
+};
+
+/// Makes the values of a library.
+pub struct Values<'a> {
+    library: &'a Library,
+    settings: &'a Settings,
+    /// Each entry's text, once it is rendered.
+    rendered: &'a [Rendered],
+    /// Entries that link to each entry.
+    backlinks: HashMap<usize, Vec<usize>>,
+    /// Each entry, without its neighbours and pages.
+    basic: Vec<Arc<Value>>,
+}
+
+impl<'a> Values<'a> {
+    /// Of a library whose texts are rendered, or (with none) not yet.
+    pub fn new(library: &'a Library, settings: &'a Settings, rendered: &'a [Rendered]) -> Self {
+        let mut backlinks: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (from, text) in rendered.iter().enumerate() {
+            for (file, _) in &text.links {
+                if let Some(to) = library.find(file)
+                    && to != from
+                {
+                    let list = backlinks.entry(to).or_default();
+                    if list.last() != Some(&from) {
+                        list.push(from);
+                    }
+                }
+            }
+        }
+        let mut values = Self {
+            library,
+            settings,
+            rendered,
+            backlinks,
+            basic: Vec::new(),
+        };
+        values.basic = (0..library.entries.len())
+            .map(|at| Arc::new(values.entry(at)))
+            .collect();
+        values
+    }
+
+    /// An entry without its neighbours and pages.
+    pub fn basic(&self, at: usize) -> Value {
+        Value::clone(&self.basic[at])
+    }
+
+    /// Several entries.
+    pub fn list(&self, entries: &[usize]) -> Value {
+        Value::Array(entries.iter().map(|at| self.basic(*at)).collect())
+    }
+
+    /// A page with its neighbours.
+    pub fn page(&self, at: usize) -> Value {
+        let mut value = self.basic(at);
+        let around = &self.library.around[at];
+        for (key, neighbour) in [("lower", around.lower), ("higher", around.higher)] {
+            value[key] = neighbour.map_or(Value::Null, |at| self.basic(at));
+        }
+        value
+    }
+
+    /// A section, with its pages or (paginated) without.
+    pub fn section(&self, at: usize, pages: bool) -> Value {
+        let mut value = self.basic(at);
+        if pages {
+            value["pages"] = self.list(&self.library.around[at].pages);
+        }
+        value
+    }
+
+    /// A term.
+    pub fn term(&self, term: &Term, pages: bool) -> Value {
+        let mut map = Map::new();
+        map.insert("name".into(), term.name.clone().into());
+        map.insert("slug".into(), term.slug.clone().into());
+        map.insert("path".into(), term.path.clone().into());
+        map.insert("permalink".into(), term.permalink.clone().into());
+        let list = if pages {
+            self.list(&term.pages)
+        } else {
+            Value::Array(Vec::new())
+        };
+        map.insert("pages".into(), list);
+        map.insert("page_count".into(), term.pages.len().into());
+        Value::Object(map)
+    }
+
+    /// The terms of a taxonomy.
+    pub fn terms(&self, terms: &Terms) -> Value {
+        Value::Array(
+            terms
+                .terms
+                .iter()
+                .map(|term| self.term(term, true))
+                .collect(),
+        )
+    }
+
+    /// Everything that functions give out.
+    pub fn contents(&self) -> Contents {
+        let mut contents = Contents::default();
+        for (at, entry) in self.library.entries.iter().enumerate() {
+            if entry.section {
+                let value = Arc::new(self.section(at, true));
+                contents.sections.insert(entry.relative.clone(), value);
+            } else {
+                let value = Arc::new(self.page(at));
+                contents.pages.insert(entry.relative.clone(), value);
+            }
+        }
+        for terms in &self.library.taxonomies {
+            let mut map = Map::new();
+            map.insert("kind".into(), terms.taxonomy.to_value());
+            map.insert("lang".into(), terms.lang.clone().into());
+            map.insert("permalink".into(), terms.permalink.clone().into());
+            map.insert("items".into(), self.terms(terms));
+            contents.taxonomies.insert(
+                (terms.taxonomy.name.clone(), terms.lang.clone()),
+                Arc::new(Value::Object(map)),
+            );
+        }
+        contents
+    }
+
+    fn entry(&self, at: usize) -> Value {
+        let entry = &self.library.entries[at];
+        let meta = &entry.meta;
+        let around = &self.library.around[at];
+        let rendered = self.rendered.get(at);
+        let mut map = Map::new();
+        let mut put = |key: &str, value: Value| {
+            map.insert(key.to_owned(), value);
+        };
+        put("relative_path", entry.relative.clone().into());
+        put(
+            "content",
+            rendered.map_or_else(String::new, |r| r.html.clone()).into(),
+        );
+        put("permalink", entry.permalink.clone().into());
+        let ancestors = around
+            .ancestors
+            .iter()
+            .map(|at| self.library.entries[*at].relative.clone());
+        put("ancestors", ancestors.collect::<Vec<_>>().into());
+        put("title", meta.title.clone().into());
+        put("description", meta.description.clone().into());
+        put("extra", Value::Object(meta.extra.clone()));
+        put("path", entry.path.clone().into());
+        put("components", entry.components().into());
+        put(
+            "assets",
+            entry
+                .assets
+                .iter()
+                .map(|a| a.relative.clone())
+                .collect::<Vec<_>>()
+                .into(),
+        );
+        put("draft", meta.draft.into());
+        put("lang", entry.lang.clone().into());
+        put("translations", self.translations(&around.translations));
+        put("backlinks", self.backlinks(at));
+        put(
+            "toc",
+            rendered
+                .map_or(&[][..], |r| &r.toc)
+                .iter()
+                .map(Heading::to_value)
+                .collect(),
+        );
+        put("word_count", entry.words.into());
+        put("reading_time", entry.reading_minutes().into());
+        if entry.section {
+            let subsections = around
+                .subsections
+                .iter()
+                .map(|at| self.library.entries[*at].relative.clone());
+            put("subsections", subsections.collect::<Vec<_>>().into());
+            put("pages", Value::Array(Vec::new()));
+            put("generate_feeds", meta.generate_feeds.into());
+            put("generate_feed", meta.generate_feeds.into());
+            put("transparent", meta.transparent.into());
+            put("paginate_by", meta.paginate_by.into());
+            put("paginate_reversed", meta.paginate_reversed.into());
+            put("weight", meta.weight.unwrap_or(0).into());
+        } else {
+            page_fields(entry, rendered, &mut put);
+        }
+        Value::Object(map)
+    }
+
+    fn translations(&self, entries: &[usize]) -> Value {
+        let one = |at: &usize| {
+            let entry = &self.library.entries[*at];
+            serde_json::json!({
+                "lang": entry.lang,
+                "permalink": entry.permalink,
+                "title": entry.meta.title,
+                "path": entry.relative,
+            })
+        };
+        if self.settings.multilingual() {
+            entries.iter().map(one).collect()
+        } else {
+            Value::Array(Vec::new())
+        }
+    }
+
+    fn backlinks(&self, at: usize) -> Value {
+        let one = |from: &usize| {
+            let entry = &self.library.entries[*from];
+            serde_json::json!({ "permalink": entry.permalink, "title": entry.meta.title })
+        };
+        self.backlinks
+            .get(&at)
+            .into_iter()
+            .flatten()
+            .map(one)
+            .collect()
+    }
+}
+
+fn page_fields(entry: &Entry, rendered: Option<&Rendered>, put: &mut impl FnMut(&str, Value)) {
+    let meta = &entry.meta;
+    let date = meta.date.as_ref();
+    put("date", date.map(|date| date.text.clone()).into());
+    put(
+        "updated",
+        meta.updated.as_ref().map(|date| date.text.clone()).into(),
+    );
+    put("year", date.map(|date| date.ymd.0).into());
+    put("month", date.map(|date| date.ymd.1).into());
+    put("day", date.map(|date| date.ymd.2).into());
+    put("slug", entry.slug.clone().into());
+    put("authors", meta.authors.clone().into());
+    put("summary", rendered.and_then(|r| r.summary.clone()).into());
+    put("colocated_path", entry.colocated.clone().into());
+    put("weight", meta.weight.into());
+    let taxonomies: Map<String, Value> = meta
+        .taxonomies
+        .iter()
+        .map(|(name, terms)| (name.clone(), terms.clone().into()))
+        .collect();
+    put("taxonomies", Value::Object(taxonomies));
+    put("lower", Value::Null);
+    put("higher", Value::Null);
+}
