@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::image::Target;
+use crate::{deploy::cli as deploy, image::Target};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
@@ -43,6 +43,23 @@ pub enum Command {
     Check(Check),
     /// Show what is in an image: paths, sizes, decks, zones, features and why
     Inspect(Inspect),
+    /// Build a site, and commit its image to a deployment repository
+    ///
+    /// Says nothing new where the image is live already. Prints the name and the commit of
+    /// each deploy.
+    Deploy(deploy::Deploy),
+    /// Show what was deployed, when, and from which source
+    Log(deploy::Log),
+    /// Show what changed between two deploys or images: paths, headers, zone records
+    Diff(deploy::Diff),
+    /// Go back to an earlier deploy, by a new commit
+    Rollback(deploy::Rollback),
+    /// Find the deploy that broke something, by running a test on candidates
+    Bisect(deploy::Bisect),
+    /// Check hashes and signatures of what is deployed
+    ///
+    /// Exits with 1 when it is not to be run.
+    Verify(deploy::Verify),
     /// Make a first site
     New(New),
     /// Show what is installed, what is missing, and how to get it

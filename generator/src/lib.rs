@@ -12,6 +12,7 @@
 pub mod assets;
 pub mod cli;
 pub mod commands;
+pub mod deploy;
 pub mod failure;
 mod git;
 pub mod image;

@@ -209,7 +209,7 @@ impl<'h> Head<'h> {
         // Caches would make up a lifetime of their own for 404, 405, 410, 414 and
         // 501 (RFC 9110 §15.1); of redirects the bundle's lines say how long.
         if self.status >= 400 {
-            self.put(NO_CACHE);
+            self.put(b"Cache-Control: no-store\r\n");
         }
         self.put(b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: ");
         self.put_number(length);
@@ -224,9 +224,6 @@ impl<'h> Head<'h> {
 
 /// The most that [`Head::with_reason`] adds.
 const REASON_BYTES: usize = 160;
-
-/// To be asked again every time.
-pub const NO_CACHE: &[u8] = b"Cache-Control: no-cache\r\n";
 
 /// A number in decimal digits.
 pub fn decimal(number: u64, digits: &mut [u8; 20]) -> &[u8] {
@@ -266,7 +263,7 @@ mod tests {
         assert_eq!(
             str::from_utf8(&bytes).unwrap(),
             "HTTP/1.1 408 Request Timeout\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-             Connection: close\r\nCache-Control: no-cache\r\n\
+             Connection: close\r\nCache-Control: no-store\r\n\
              Content-Type: text/plain; charset=utf-8\r\nContent-Length: 20\r\n\r\n408 Request Timeout\n"
         );
         assert_eq!((reply.close, reply.len()), (true, bytes.len()));

@@ -10,7 +10,7 @@ use crate::multipart;
 use crate::not_found;
 use crate::path::{self, Resolved};
 use crate::range::{self, Wanted};
-use crate::reply::{Head, NO_CACHE, Persistence, Reply};
+use crate::reply::{Head, Persistence, Reply};
 use crate::request::{Field, Request};
 use crate::rules;
 use crate::target::Target;
@@ -207,8 +207,7 @@ impl<'b> Context<'_, 'b> {
         head.put(prefix);
         head.put_reference(path);
         head.put_reference(query);
-        head.put(b"\r\n");
-        head.put(NO_CACHE);
+        head.put(b"\r\nCache-Control: max-age=300\r\n");
         if !head.has_room_for_reason() {
             return self.head(scratch, 414).with_reason(with_body);
         }

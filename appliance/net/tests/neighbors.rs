@@ -97,9 +97,10 @@ fn addresses_are_announced() {
     };
     world.server.poll(&mut world.nic, now, &mut world.console);
     let frames: Vec<_> = world.nic.outgoing.drain(..).collect();
-    assert_eq!(frames.len(), 3);
+    assert_eq!(frames.len(), 4);
     assert_eq!(frames[0][..6], [0xff; 6]);
-    let targets: Vec<_> = frames[1..]
+    assert_eq!(groups(&frames[1], 4).len(), 2);
+    let targets: Vec<_> = frames[2..]
         .iter()
         .map(|frame| match advertisement(frame).2 {
             NdiscRepr::NeighborAdvert { target_addr, .. } => target_addr,
@@ -108,6 +109,59 @@ fn addresses_are_announced() {
         .collect();
     assert_eq!(targets[0], SERVER_6);
     assert!(targets[1].is_unicast_link_local());
+}
+
+/// The groups of a report, whose records are of this type.
+fn groups(frame: &[u8], kind: u8) -> Vec<Ipv6Addr> {
+    let frame = EthernetFrame::new_checked(frame).unwrap();
+    assert_eq!(frame.dst_addr().0, [0x33, 0x33, 0, 0, 0, 0x16]);
+    let packet = Ipv6Packet::new_checked(frame.payload()).unwrap();
+    assert_eq!(packet.hop_limit(), 1);
+    assert_eq!(packet.next_header(), IpProtocol::HopByHop);
+    let (from, to) = (packet.src_addr(), packet.dst_addr());
+    assert!(from.is_unicast_link_local());
+    // Router alert, for MLD.
+    assert_eq!(packet.payload()[..8], [58, 0, 5, 2, 0, 0, 1, 0]);
+    let icmp = Icmpv6Packet::new_checked(&packet.payload()[8..]).unwrap();
+    assert_eq!(icmp.msg_type(), Icmpv6Message::MldReport);
+    assert!(icmp.verify_checksum(&from, &to));
+    let records = &packet.payload()[16..];
+    assert_eq!(records.len(), 20 * usize::from(icmp.nr_mcast_addr_rcrds()));
+    let group = |record: &[u8]| {
+        assert_eq!(record[..4], [kind, 0, 0, 0]);
+        Ipv6Addr::from_octets(record[4..].try_into().unwrap())
+    };
+    records.chunks(20).map(group).collect()
+}
+
+#[test]
+fn groups_are_reported_to_routers_that_ask() {
+    let mut bench = bench();
+    let router = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+    let all = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+    let query = |from: Ipv6Addr, hop_limit| {
+        let (source, to) = (from.into(), all.into());
+        let mut frame = ip(source, to, IpProtocol::Icmpv6, 28, hop_limit, |bytes| {
+            bytes[0] = 130;
+            Icmpv6Packet::new_unchecked(bytes).fill_checksum(&from, &all);
+        });
+        frame[..6].copy_from_slice(&[0x33, 0x33, 0, 0, 0, 1]);
+        frame
+    };
+    let answers = bench.give(query(router, 1));
+    let [answer] = answers.as_slice() else {
+        panic!("{} answers", answers.len());
+    };
+    assert_eq!(
+        groups(answer, 2),
+        [
+            Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00, 2),
+            Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00, 1),
+        ]
+    );
+    // Not to those from beyond the link.
+    assert!(bench.give(query(router, 64)).is_empty());
+    assert!(bench.give(query(HERE_6, 1)).is_empty());
 }
 
 #[test]

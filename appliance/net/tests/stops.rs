@@ -5,7 +5,7 @@ mod common;
 use applgen_bundle::Bundle;
 use applgen_bundle::boot::{Keys, Words};
 use applgen_bundle::write::BundleWriter;
-use applgen_net::{Line, Server, SetupError};
+use applgen_net::{Server, SetupError};
 use common::link::Impairment;
 use common::world::{SERVER4, SERVER6, World};
 use common::{WORDS, body, bundle, setup};
@@ -77,7 +77,8 @@ fn the_access_log() {
     let long = format!("/{}", "x".repeat(3000));
     world.get(SERVER6, &long);
     assert!(world.finish(5));
-    let lines = world.console.of(Line::Access);
+    let lines: Vec<_> = world.console.1.lines().collect();
+    assert_eq!(lines.len(), 3);
     assert_eq!(
         lines[0],
         "192.0.2.9 - - [15/Jan/2027:08:00:01 +0000] \"GET /page HTTP/1.1\" 200 4000"
@@ -88,7 +89,20 @@ fn the_access_log() {
         "{}",
         lines[1]
     );
-    assert!(lines[2].contains("xxxx\" 404 "), "{}", lines[2]);
+    assert!(lines[2].contains("xxxx HTTP/1.1\" 404 "), "{}", lines[2]);
+}
+
+#[test]
+fn the_access_log_as_json() {
+    let mut setup = setup(bundle(4000), WORDS);
+    let log = Words::parse("log=json", Keys::GUEST).unwrap();
+    setup.words = log.or(setup.words);
+    let mut world = World::new(&setup, Impairment::NONE, 1);
+    world.get(SERVER4, "/page");
+    assert!(world.finish(5));
+    let line = world.console.1;
+    assert!(line.starts_with("{\"time\":\"2027-01-15T08:00:01Z\",\"client\":\"192.0.2.9\","));
+    assert!(line.ends_with("}\n"), "{line}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::dns::{DnsOptions, DnsServer};
 use crate::sandbox::{Calls, Identity, Sandbox};
 #[cfg(feature = "http")]
 use crate::server::{Options, Server};
-use crate::stop::Stop;
+use crate::stop::{Stop, StopSignals};
 #[cfg(feature = "http")]
 use applgen_bundle::boot::Log;
 use applgen_bundle::boot::{Fault, Keys, Listen, User, WordError, Words};
@@ -42,15 +42,14 @@ const HELP: &str = "\
 Serves the site that is in this file.
 
   http=[ADDR:]PORT   where to listen for HTTP (default 127.0.0.1:8080; port 0: any)
-  dns=[ADDR:]PORT    where to listen for DNS (default 127.0.0.1:5353)
+  dns=[ADDR:]PORT    where to listen for DNS, UDP and TCP (default 127.0.0.1:5353)
   log=off|common|json  access log of HTTP on stderr (default off)
+  cookie-secret=HEX  32 digits, the same for all servers of a zone (default: random)
   threads=N          event loops (default: one for each core)
   user=UID[:GID]     whom to become when started by root (default 65534:65534)
   sandbox=on|off     whether to give up what is not needed (default on)
   handover=on|off    whether another image may be listening there, which is
                      about to be stopped (default off)
-  cookie-secret=HEX  what DNS cookies are made with, 32 digits, the same for all
-                     servers of one address (default: random)
   --help             this text
 
 SIGTERM, SIGINT and SIGHUP finish the answers in flight, then end it.
@@ -120,14 +119,8 @@ fn serve(bundle: &[u8], arguments: &[String], sockets: Vec<TcpListener>) -> Resu
         .signals()
         .map_err(|error| format!("cannot wait for signals: {error}"))?;
     let services = Services::bind(&bundle, &given, &words, sockets)?;
-    let ready = move || {
-        if let Some(sandbox) = sandbox {
-            sandbox.enter().map_err(io::Error::other)?;
-        }
-        signals.watch()
-    };
     services
-        .run(&stop, ready)
+        .run(&stop, signals, sandbox)
         .map_err(|error| format!("cannot go on: {error}"))
 }
 
@@ -140,36 +133,16 @@ struct Services<'b> {
 }
 
 impl<'b> Services<'b> {
-    /// Listens, for HTTP on `sockets` if there are any.
     fn bind(
         bundle: &Bundle<'b>,
         given: &Words<'_>,
         words: &Words<'_>,
         sockets: Vec<TcpListener>,
     ) -> Result<Self, String> {
-        // A word for what is not there would be a wish that nobody hears.
-        let services = [
-            ("http", given.http, TAG_HTTP, cfg!(feature = "http")),
-            ("dns", given.dns, TAG_DNS, cfg!(feature = "dns")),
-        ];
-        for (word, given, tag, has_code) in services {
-            match bundle.section(tag) {
-                Some(_) if !has_code => {
-                    return Err(format!(
-                        "the bundle has a section `{word}`, and this kernel cannot serve it"
-                    ));
-                }
-                None if given.is_some() => {
-                    return Err(format!("`{word}=`: this image has nothing to serve there"));
-                }
-                _ => {}
-            }
-        }
-        if services
-            .iter()
-            .all(|&(_, _, tag, _)| bundle.section(tag).is_none())
-        {
-            return Err("the bundle has nothing to serve".to_string());
+        if !sockets.is_empty() && bundle.section(TAG_HTTP).is_none() {
+            return Err(
+                "`LISTEN_FDS` hands over sockets for HTTP, and this image serves none".into(),
+            );
         }
         #[cfg(feature = "http")]
         let http = match bundle.section(TAG_HTTP) {
@@ -185,7 +158,6 @@ impl<'b> Services<'b> {
             }
             None => None,
         };
-        drop(sockets);
         #[cfg(feature = "dns")]
         let dns = match bundle.section(TAG_DNS) {
             Some(section) => {
@@ -195,72 +167,96 @@ impl<'b> Services<'b> {
             }
             None => None,
         };
-        Ok(Self {
+        // A word for what is not there would be a wish that nobody hears.
+        let is_there = [
+            (
+                "http",
+                given.http.is_some(),
+                TAG_HTTP,
+                cfg!(feature = "http"),
+            ),
+            ("dns", given.dns.is_some(), TAG_DNS, cfg!(feature = "dns")),
+        ];
+        for (word, is_given, tag, has_code) in is_there {
+            let has_section = bundle.section(tag).is_some();
+            if has_section && !has_code {
+                return Err(format!(
+                    "the bundle has a section `{word}`, and this kernel cannot serve it"
+                ));
+            }
+            if is_given && !has_section {
+                return Err(format!("`{word}=`: this image has nothing to serve there"));
+            }
+        }
+        let services = Self {
             #[cfg(feature = "http")]
             http,
             #[cfg(feature = "dns")]
             dns,
-        })
+        };
+        if is_there
+            .iter()
+            .all(|&(_, _, tag, _)| bundle.section(tag).is_none())
+        {
+            return Err("the bundle has nothing to serve".to_string());
+        }
+        Ok(services)
     }
 
-    /// Serves until `stop`; where one service fails, the other ends too. `ready`
-    /// is called when everything is open and no thread has started.
-    fn run(self, stop: &Stop, ready: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        #[cfg(feature = "dns")]
-        let dns = match self.dns {
-            Some(dns) => {
-                let address = dns.address();
-                Some((address, dns.prepare(stop)?))
+    /// Serves until `stop`; where one service fails, the other ends too. All is
+    /// open before the sandbox is entered, and no further thread has started.
+    fn run(self, stop: &Stop, signals: StopSignals, sandbox: Option<Sandbox>) -> io::Result<()> {
+        let mut urls: Vec<String> = Vec::new();
+        #[cfg(feature = "http")]
+        let http = match self.http {
+            Some(http) => {
+                let http = http.open(stop)?;
+                urls.extend(http.addresses().iter().map(|at| format!("http://{at}/")));
+                Some(http)
             }
             None => None,
         };
+        #[cfg(feature = "dns")]
+        let dns = match self.dns {
+            Some(dns) => {
+                urls.push(format!("dns://{}", dns.address()));
+                Some(dns.open(stop)?)
+            }
+            None => None,
+        };
+        if let Some(sandbox) = sandbox {
+            sandbox.enter().map_err(io::Error::other)?;
+        }
+        signals.watch()?;
+        announce(&urls);
         #[cfg(feature = "http")]
-        if let Some(http) = self.http {
-            return std::thread::scope(|scope| {
-                let result = http.run(stop, |addresses| {
-                    ready()?;
-                    let urls: Vec<String> = addresses
-                        .iter()
-                        .map(|address| format!("http://{address}/"))
-                        .collect();
-                    #[cfg(not(feature = "dns"))]
-                    let _ = scope;
-                    announce(&urls);
-                    #[cfg(feature = "dns")]
-                    if let Some((address, dns)) = dns {
-                        std::thread::Builder::new()
-                            .name("dns-0".into())
-                            .stack_size(256 * 1024)
-                            .spawn_scoped(scope, move || {
-                                let result = dns.run();
-                                if let Err(error) = &result {
-                                    fail(&format!("DNS cannot go on: {error}"));
-                                }
-                                stop.stop();
-                                result
-                            })?;
-                        announce(&[format!("dns://{address}")]);
-                    }
-                    Ok(())
-                });
-                // The scope waits for the other one.
+        let http = move || http.map_or(Ok(()), |http| http.serve(stop));
+        #[cfg(feature = "dns")]
+        let dns = move || dns.map_or(Ok(()), |dns| dns.serve(stop));
+        #[cfg(all(feature = "http", feature = "dns"))]
+        return std::thread::scope(|scope| {
+            let ending = |result: io::Result<()>| {
                 if result.is_err() {
                     stop.stop();
                 }
                 result
-            });
-        }
-        #[cfg(feature = "dns")]
-        if let Some((address, dns)) = dns {
-            ready()?;
-            announce(&[format!("dns://{address}")]);
-            return dns.run();
-        }
-        Ok(())
+            };
+            let other = std::thread::Builder::new()
+                .name("dns-0".into())
+                .stack_size(256 * 1024)
+                .spawn_scoped(scope, move || ending(dns()))?;
+            let result = ending(http());
+            let other = other.join();
+            result.and(other.unwrap_or_else(|_| Err(io::Error::other("a thread panicked"))))
+        });
+        #[cfg(all(feature = "http", not(feature = "dns")))]
+        return http();
+        #[cfg(all(feature = "dns", not(feature = "http")))]
+        return dns();
     }
 }
 
-/// Says what answers now.
+/// Says what answers.
 fn announce(urls: &[String]) {
     let mut stdout = io::stdout().lock();
     for url in urls {
@@ -300,8 +296,8 @@ fn http_options(words: &Words<'_>) -> Options {
 fn dns_options(words: &Words<'_>) -> DnsOptions {
     let mut options = DnsOptions::new(address(words.dns, DEFAULT_DNS_PORT));
     options.threads = threads(words).unwrap_or(options.threads);
-    options.handover = words.handover == Some(true);
     options.cookie_secret = words.cookie_secret;
+    options.handover = words.handover == Some(true);
     options
 }
 

@@ -29,12 +29,13 @@
 //! # Boot words
 //!
 //! `http=[ADDR:]PORT`, `dns=[ADDR:]PORT`, `log=off|common|json`, `threads=N`,
-//! `user=UID[:GID]`, `sandbox=on|off`, `handover=on|off`, `cookie-secret=HEX`; see [`applgen_bundle::boot`].
+//! `cookie-secret=HEX`, `user=UID[:GID]`, `sandbox=on|off`, `handover=on|off`;
+//! see [`applgen_bundle::boot`].
 //!
 //! # Features
 //!
 //! `http` and `dns`, each for images whose site needs it; an image has one of
-//! them at least. `tap` is the kernel of `--tap`.
+//! them at least. `tap`: the kernel of `--tap` images.
 #![deny(unsafe_code)]
 
 #[cfg(not(any(feature = "http", feature = "dns")))]
@@ -71,5 +72,5 @@ mod worker;
 pub use limits::Limits;
 pub use listen::ListenError;
 #[cfg(feature = "http")]
-pub use server::{Options, Server};
+pub use server::{OpenServer, Options, Server};
 pub use stop::{Stop, StopSignals, Stopping};

@@ -80,7 +80,8 @@ pub fn listen(
     Ok(listeners)
 }
 
-/// So many sockets for datagrams on one address, whose port is not 0.
+/// So many sockets for datagrams on one address, whose port is not 0; `handover`
+/// as for [`listen`].
 #[cfg(feature = "dns")]
 pub fn datagrams(
     word: &'static str,

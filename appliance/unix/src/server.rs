@@ -111,14 +111,8 @@ impl<'b> Server<'b> {
             .unwrap_or(self.options.address)
     }
 
-    /// Serves until `stop`, in this thread and as many more as were asked for.
-    /// When `ready` is called everything is open and no further thread has
-    /// started: the moment to enter a sandbox, and then to say so.
-    pub fn run(
-        self,
-        stop: &Stop,
-        ready: impl FnOnce(&[SocketAddr]) -> io::Result<()>,
-    ) -> io::Result<()> {
+    /// Opens everything that serving takes.
+    pub fn open(self, stop: &Stop) -> io::Result<OpenServer<'b>> {
         let threads = self.listeners.len();
         let limits = self.options.limits;
         let connections = connections(limits.connections);
@@ -132,7 +126,29 @@ impl<'b> Server<'b> {
             let worker = Worker::new(self.site, listeners, &limits, room, log, stop)?;
             workers.push(worker);
         }
-        ready(&self.addresses)?;
+        Ok(OpenServer {
+            workers,
+            addresses: self.addresses,
+        })
+    }
+}
+
+/// A server that has opened everything and has not started a thread: the moment
+/// to enter a sandbox.
+pub struct OpenServer<'b> {
+    workers: Vec<Worker<'b>>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl OpenServer<'_> {
+    /// Where it listens; the ports are the real ones.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves until `stop`, in this thread and as many more as were asked for.
+    pub fn serve(self, stop: &Stop) -> io::Result<()> {
+        let mut workers = self.workers;
         std::thread::scope(|scope| {
             let first = workers.pop();
             let mut others = Vec::with_capacity(workers.len());

@@ -4,6 +4,7 @@
 pub mod cache;
 mod compress;
 mod media;
+mod segments;
 
 use std::{
     collections::HashMap,
@@ -73,7 +74,7 @@ pub fn fill(
         let redirect = write::Redirect {
             status,
             location,
-            headers: redirect_lines(&output.policy, &output.headers, Some(&from)),
+            headers: redirect_lines(&output.policy, &output.headers, Some(&from), status),
         };
         section
             .redirect_with(from.as_bytes().to_vec(), redirect)

@@ -8,20 +8,17 @@ use crate::{
     report::{self, Diagnostic, Diagnostics, Level},
 };
 
-use super::{
-    count, pipeline,
-    sites::{self, Loaded},
-};
+use super::{count, pipeline};
 
 /// Checks a site: what would stop its build, and what leads to nothing.
 pub fn check(arguments: &Check) -> Result<(), Failure> {
     let mut diagnostics = Diagnostics::new();
     let outputs = pipeline::default_outputs();
-    let loaded = sites::load(&arguments.site, &outputs, &mut diagnostics);
+    let loaded = pipeline::load(&arguments.site, &outputs, &mut diagnostics);
     report::tell_all(&diagnostics, true);
-    let Loaded { served, zones, .. } = loaded?;
+    let loaded = loaded?;
     let mut wrong = diagnostics.count(Level::Error) + diagnostics.count(Level::Warning);
-    let suspicions: usize = zones.iter().map(|zone| zone.suspicions).sum();
+    let suspicions: usize = loaded.zones.iter().map(|zone| zone.suspicions).sum();
     if !arguments.strict {
         wrong = wrong.saturating_sub(suspicions);
     }
@@ -34,13 +31,15 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
         return Err(Failure::told());
     }
     let mut checked = Vec::new();
-    if !served.is_empty() {
-        let resources = served
-            .iter()
-            .map(|site| site.rendered.output.resources.len());
-        checked.push(count(resources.sum(), "resource"));
+    let resources = loaded
+        .served
+        .iter()
+        .map(|site| site.rendered.output.resources.len())
+        .sum();
+    if resources > 0 {
+        checked.push(count(resources, "resource"));
     }
-    for zone in &zones {
+    for zone in &loaded.zones {
         checked.push(format!(
             "zone `{}` (serial {}, {})",
             zone.name(),

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use crate::{
     cli::Inspect,
     failure::Failure,
-    image::{find_bundle, manifest},
-    report::Diagnostic,
+    image::{Feature, Features, Target, cost, find_bundle, manifest, sources::Sources},
+    progress::Progress,
+    report::{self, Diagnostic, Level},
     zones::name,
 };
 
@@ -28,7 +29,8 @@ pub fn inspect(arguments: &Inspect) -> Result<(), Failure> {
                 .hint("name an image that `applgen build` wrote"),
         )
     })?;
-    let facts = facts(path, &image)?;
+    let mut facts = facts(path, &image)?;
+    add_costs(&mut facts);
     let text = if arguments.json {
         format!("{facts:#}\n")
     } else {
@@ -98,23 +100,15 @@ fn facts(path: &Path, image: &[u8]) -> Result<Value, Failure> {
         "sections": sections,
         "boot": text(TAG_BOOT).unwrap_or_default(),
         "title": info["title"],
+        "target": info["target"],
         "decks": info["decks"],
         "features": info["features"],
         "manifest": manifest,
-        "zones": zones,
         "hosts": hosts,
         "pattern_rules": rules,
+        "zones": zones,
         "paths": paths,
     }))
-}
-
-fn zone_facts(zone: &Zone<'_>) -> Value {
-    let apex = zone.apex().and_then(|apex| apex.name());
-    json!({
-        "name": apex.map_or_else(String::new, |name| name::show(name.wire())),
-        "serial": zone.serial(),
-        "records": zone.record_count(),
-    })
 }
 
 /// A name of a host; `.example.org` stands for all that end in it.
@@ -126,6 +120,53 @@ fn host_facts((name, host): (&[u8], Host<'_>)) -> Value {
             "name": name,
             "status": status,
             "location": String::from_utf8_lossy(prefix),
+        }),
+    }
+}
+
+fn zone_facts(zone: &Zone<'_>) -> Value {
+    let apex = zone.apex().and_then(|apex| apex.name());
+    json!({
+        "name": apex.map_or_else(String::new, |name| name::show(name.wire())),
+        "serial": zone.serial(),
+        "records": zone.record_count(),
+    })
+}
+
+/// Adds to each feature what it costs, as far as this version can tell: it has
+/// to be the one whose kernel is in the image.
+fn add_costs(facts: &mut Value) {
+    let target = facts["target"].as_str().and_then(Target::from_suffix);
+    let same = facts["manifest"]["kernel"]["sources"] == Sources::embedded().sha256();
+    let Some(target) = target.filter(|_| same) else {
+        return;
+    };
+    let Some(listed) = facts["features"].as_array_mut() else {
+        return;
+    };
+    let mut features = Features::new();
+    for feature in listed.iter() {
+        let name = feature["name"].as_str().unwrap_or_default();
+        match Feature::from_name(name) {
+            Some(feature) => features.need(feature, ""),
+            None => return,
+        }
+    }
+    let steps = Progress::on_terminal().spinner("what features cost");
+    let costs = cost::costs(target, &features, &steps);
+    steps.finish();
+    match costs {
+        Ok(costs) => {
+            for cost in costs {
+                let name = cost.feature.name();
+                for feature in listed.iter_mut().filter(|it| it["name"] == name) {
+                    feature["bytes"] = cost.bytes.into();
+                }
+            }
+        }
+        Err(error) => report::tell(&Diagnostic {
+            level: Level::Note,
+            ..error.diagnostic()
         }),
     }
 }
@@ -199,10 +240,15 @@ fn for_people(facts: &Value) -> String {
         let _ = writeln!(out, "source commit: {commit}{dirty}");
     }
     for feature in list(&facts["features"]) {
+        let cost = feature["bytes"].as_i64().map(|cost| {
+            let sign = if cost < 0 { "-" } else { "" };
+            format!(" ({sign}{})", bytes(cost.unsigned_abs()))
+        });
         let _ = writeln!(
             out,
-            "feature {}: {}",
+            "feature {}{}: {}",
             word(&feature["name"]),
+            cost.unwrap_or_default(),
             word(&feature["reason"])
         );
     }
@@ -227,16 +273,6 @@ fn for_people(facts: &Value) -> String {
             None => writeln!(out, ": finished HTML"),
         };
     }
-    for zone in list(&facts["zones"]) {
-        let records = usize::try_from(number(&zone["records"])).unwrap_or(usize::MAX);
-        let _ = writeln!(
-            out,
-            "zone `{}`: serial {}, {}",
-            word(&zone["name"]),
-            number(&zone["serial"]),
-            count(records, "record"),
-        );
-    }
     for host in list(&facts["hosts"]) {
         let _ = match host["host"].as_u64() {
             Some(number) => writeln!(out, "host {number}: {}", word(&host["name"])),
@@ -253,12 +289,22 @@ fn for_people(facts: &Value) -> String {
         let rules = usize::try_from(number(&facts["pattern_rules"])).unwrap_or(usize::MAX);
         let _ = writeln!(out, "{} with a pattern", count(rules, "rule"));
     }
-    if list(&facts["paths"]).is_empty() {
-        return out;
-    }
     let many = list(&facts["paths"])
         .iter()
         .any(|path| number(&path["host"]) > 0);
+    for zone in list(&facts["zones"]) {
+        let records = usize::try_from(number(&zone["records"])).unwrap_or(usize::MAX);
+        let _ = writeln!(
+            out,
+            "zone `{}`: serial {}, {}",
+            word(&zone["name"]),
+            number(&zone["serial"]),
+            count(records, "record"),
+        );
+    }
+    if list(&facts["paths"]).is_empty() {
+        return out;
+    }
     let length = |value: &Value| value.as_u64().map_or("-".to_owned(), |n| n.to_string());
     let _ = writeln!(out, "\n{:>11} {:>11} {:>11}  path", "bytes", "gzip", "br");
     for path in list(&facts["paths"]) {

@@ -8,7 +8,7 @@ use applgen_bundle::{
 };
 use serde_json::json;
 
-use super::sites::{self, Loaded};
+use super::sites::{self, Served};
 use crate::{
     assets::{self, Cache, Totals},
     failure::Failure,
@@ -21,7 +21,7 @@ use crate::{
     render::DeckSummary,
     report::{self, Diagnostic, Diagnostics, Level},
     site::{self, Site},
-    zones::Zone,
+    zones::{self, Zone},
 };
 
 /// The directory that images go to when nothing else is said; never site input.
@@ -55,7 +55,7 @@ pub fn bundle(
     progress: &Progress,
 ) -> Result<Bundled, Failure> {
     let mut diagnostics = Diagnostics::new();
-    let loaded = sites::load(named, outputs, &mut diagnostics);
+    let loaded = load(named, outputs, &mut diagnostics);
     report::tell_all(&diagnostics, false);
     let Loaded {
         site,
@@ -78,28 +78,7 @@ pub fn bundle(
         None => Cache::none(),
     };
     let limit_bytes = site.config.limit_bytes();
-    let mut section = HttpSection::new();
-    let mut totals = Totals::default();
-    let mut decks = Vec::new();
-    for (number, served) in served.into_iter().enumerate() {
-        if number > 0 {
-            section.begin_host().map_err(assets::too_large)?;
-        }
-        sites::add_names(&mut section, &served)?;
-        let output = served.rendered.output;
-        let of_site = assets::fill(&mut section, output, limit_bytes, &cache, progress)?;
-        totals.resources += of_site.resources;
-        totals.raw_bytes += of_site.raw_bytes;
-        decks.extend(served.rendered.decks);
-    }
     let mut features = Features::new();
-    if totals.resources > 0 {
-        features.need(Feature::Http, reason(&decks, totals.resources));
-    }
-    if !zones.is_empty() {
-        let what = format!("the site has {}", super::count(zones.len(), "zone"));
-        features.need(Feature::Dns, what);
-    }
     let mut writer = BundleWriter::new();
     let words = boot_words(&site, target)?;
     if target.is_guest() {
@@ -108,8 +87,22 @@ pub fn bundle(
     if !words.is_empty() {
         writer.boot(&words);
     }
-    writer.info(&info(&site, &decks, &zones, &features));
-    if totals.resources > 0 {
+    let mut totals = Totals::default();
+    let mut decks = Vec::new();
+    if !served.is_empty() {
+        let mut section = HttpSection::new();
+        for (number, served) in served.into_iter().enumerate() {
+            if number > 0 {
+                section.begin_host().map_err(assets::too_large)?;
+            }
+            sites::add_names(&mut section, &served)?;
+            let output = served.rendered.output;
+            let of_site = assets::fill(&mut section, output, limit_bytes, &cache, progress)?;
+            totals.resources += of_site.resources;
+            totals.raw_bytes += of_site.raw_bytes;
+            decks.extend(served.rendered.decks);
+        }
+        features.need(Feature::Http, reason(&decks, totals.resources));
         writer.http(section);
     }
     let parts = zones
@@ -121,6 +114,11 @@ pub fn bundle(
         })
         .collect();
     if !zones.is_empty() {
+        let what = format!("the site has {}", super::count(zones.len(), "zone"));
+        features.need(Feature::Dns, what);
+    }
+    writer.info(&info(&site, target, &decks, &zones, &features));
+    if !zones.is_empty() {
         let section = dns_section(&site, zones)?;
         writer.dns(section).map_err(assets::too_large)?;
     }
@@ -131,6 +129,32 @@ pub fn bundle(
         decks,
         zones: parts,
         totals,
+    })
+}
+
+/// A site, its pages and its zones.
+pub struct Loaded {
+    /// The site.
+    pub site: Site,
+    /// What it and its hosts serve over HTTP; nothing where there are zones alone.
+    pub served: Vec<Served>,
+    /// What it serves over DNS.
+    pub zones: Vec<Zone>,
+}
+
+/// Loads a site, renders its pages and reads its zones. All that is wrong with
+/// any of them is told.
+pub fn load(
+    named: &Path,
+    outputs: &[PathBuf],
+    diagnostics: &mut Diagnostics,
+) -> Result<Loaded, Failure> {
+    let (site, served) = sites::load(named, outputs, diagnostics)?;
+    let zones = zones::load(&site, diagnostics)?;
+    Ok(Loaded {
+        site,
+        served,
+        zones,
     })
 }
 
@@ -200,7 +224,13 @@ fn network_features(words: &str, features: &mut Features) -> Result<(), Failure>
 }
 
 /// The facts that travel in the image, for `applgen inspect`.
-fn info(site: &Site, decks: &[DeckSummary], zones: &[Zone], features: &Features) -> String {
+fn info(
+    site: &Site,
+    target: Target,
+    decks: &[DeckSummary],
+    zones: &[Zone],
+    features: &Features,
+) -> String {
     let decks: Vec<_> = decks
         .iter()
         .map(|deck| {
@@ -218,7 +248,12 @@ fn info(site: &Site, decks: &[DeckSummary], zones: &[Zone], features: &Features)
         .iter()
         .map(|(feature, reason)| json!({ "name": feature.name(), "reason": reason }))
         .collect();
-    let mut facts = json!({ "title": site.config.title, "decks": decks, "features": features });
+    let mut facts = json!({
+        "title": site.config.title,
+        "target": target.suffix(),
+        "decks": decks,
+        "features": features,
+    });
     if !zones.is_empty() {
         let files: Vec<_> = zones
             .iter()

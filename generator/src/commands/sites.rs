@@ -13,7 +13,6 @@ use crate::{
         self, Site,
         config::{HostConfig, Www},
     },
-    zones::{self, Zone},
 };
 
 /// One site, and the hosts that serve it.
@@ -27,54 +26,28 @@ pub struct Served {
     pub hosts: Vec<HostConfig>,
 }
 
-/// Everything that an image serves.
-#[derive(Debug)]
-pub struct Loaded {
-    /// The site that was named, whose configuration is the image's.
-    pub site: Site,
-    /// What is served over HTTP: none where there are zones alone.
-    pub served: Vec<Served>,
-    /// What is served over DNS.
-    pub zones: Vec<Zone>,
-}
-
-/// Loads and renders the site at `named`, and those of its hosts, and reads its
-/// zones; the site that answers for unknown names is the first. All that is
-/// wrong with any of them is told.
+/// Loads and renders the site at `named`, and those of its hosts; the one that
+/// answers for unknown names is the first. Also the named site itself, whose
+/// configuration is the image's.
 pub fn load(
     named: &Path,
     outputs: &[PathBuf],
     diagnostics: &mut Diagnostics,
-) -> Result<Loaded, Failure> {
+) -> Result<(Site, Vec<Served>), Failure> {
     let top = site::load(named, outputs, diagnostics)?;
-    let zones = zones::load(&top, diagnostics);
-    let served = hosts(named, &top, outputs, diagnostics)?;
-    Ok(Loaded {
-        zones: zones?,
-        served,
-        site: top,
-    })
-}
-
-/// Renders a site and those of its hosts.
-fn hosts(
-    named: &Path,
-    top: &Site,
-    outputs: &[PathBuf],
-    diagnostics: &mut Diagnostics,
-) -> Result<Vec<Served>, Failure> {
     let mut served: Vec<Served> = Vec::new();
     let mut default = 0;
     let mut directories: Vec<Option<PathBuf>> = Vec::new();
     let is_site =
         top.config.hosts.is_empty() || top.config.hosts.iter().any(|h| h.directory.is_none());
-    if is_site && top.layout.has_pages() {
-        served.push(of(top, diagnostics)?);
+    let has_pages = top.layout.has_pages() || !top.config.hosts.is_empty();
+    if is_site && has_pages {
+        served.push(of(&top, diagnostics)?);
         directories.push(None);
     }
     for host in &top.config.hosts {
         let directory = match &host.directory {
-            Some(directory) => Some(inside(top, directory, host)?),
+            Some(directory) => Some(inside(&top, directory, host)?),
             None => None,
         };
         let index = match directories.iter().position(|known| *known == directory) {
@@ -83,6 +56,13 @@ fn hosts(
                 // As people would name it, so that messages do.
                 let shown = named.join(host.directory.as_deref().unwrap_or_default());
                 let site = site::load(&shown, outputs, diagnostics)?;
+                if !site.layout.zones.is_empty() {
+                    return Err(Failure::site(
+                        Diagnostic::error("a host's own site has zones")
+                            .at(host.place.clone())
+                            .hint("put all zones into `zones/` at the top"),
+                    ));
+                }
                 if let Some(nested) = site.config.hosts.first() {
                     return Err(Failure::site(
                         Diagnostic::error("a host's own site has hosts")
@@ -102,10 +82,8 @@ fn hosts(
             served.hosts.push(host.clone());
         }
     }
-    if !served.is_empty() {
-        served.swap(0, default);
-    }
-    Ok(served)
+    served.swap(0, default);
+    Ok((top, served))
 }
 
 fn of(site: &Site, diagnostics: &mut Diagnostics) -> Result<Served, Failure> {

@@ -105,6 +105,16 @@ impl Target {
         }
     }
 
+    /// Whether one of its kernels could be without a feature and still serve
+    /// something.
+    pub fn can_do_without(self, feature: Feature, features: &Features) -> bool {
+        let serves = |feature: Feature| feature.is_protocol();
+        let others = features
+            .iter()
+            .any(|(other, _)| other != feature && serves(other));
+        feature.cargo_feature(self).is_some() && (!serves(feature) || others)
+    }
+
     /// The cargo features that all of its kernels have.
     fn own_features(self) -> &'static [&'static str] {
         match self {
@@ -141,15 +151,28 @@ impl Feature {
         }
     }
 
+    /// The feature of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp]
+            .into_iter()
+            .find(|feature| feature.name() == name)
+    }
+
+    /// Whether it is something to serve, without which there is no server.
+    fn is_protocol(self) -> bool {
+        match self {
+            Self::Http | Self::Dns => true,
+            Self::Ipv6 | Self::Dhcp => false,
+        }
+    }
+
     /// The cargo feature that compiles it into a target's kernel; `None` where
     /// every kernel of the target has it.
     fn cargo_feature(self, target: Target) -> Option<&'static str> {
         match (target, self) {
             (Target::Unix, Self::Http | Self::Dns) => Some(self.name()),
-            // A process has its host's network.
-            (Target::Unix, Self::Ipv6 | Self::Dhcp) => None,
-            (Target::Tap, Self::Dns) => Some("dns"),
-            (Target::Tap, _) => None,
+            // The network of a process is its host's, or all that there is.
+            (Target::Unix | Target::Tap, _) => None,
             (Target::Kvm | Target::Xen, feature) => Some(feature.name()),
         }
     }
@@ -210,6 +233,16 @@ mod tests {
             assert_eq!(Target::from_suffix(target.suffix()), Some(*target));
         }
         assert_eq!(Target::from_suffix("amiga"), None);
+    }
+
+    #[test]
+    fn a_server_keeps_something_to_serve() {
+        let mut features = Features::new();
+        features.need(Feature::Http, "slides");
+        features.need(Feature::Ipv6, "an address");
+        assert!(!Target::Kvm.can_do_without(Feature::Http, &features));
+        assert!(Target::Kvm.can_do_without(Feature::Ipv6, &features));
+        assert!(!Target::Unix.can_do_without(Feature::Ipv6, &features));
     }
 
     #[test]

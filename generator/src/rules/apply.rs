@@ -188,7 +188,7 @@ impl Compiler<'_> {
             None => write::Template::new(),
         };
         let headers = match is_redirect {
-            true => redirect_lines(&self.output.policy, self.headers, None),
+            true => redirect_lines(&self.output.policy, self.headers, None, rule.status),
             false => Vec::new(),
         };
         let mut patterns = vec![rule.from.compiled().clone()];

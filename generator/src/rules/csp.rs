@@ -168,8 +168,8 @@ fn origin(url: &str) -> Option<String> {
     let url = url.trim();
     let lower = url.to_ascii_lowercase();
     for scheme in ["https://", "http://", "//"] {
-        if lower.starts_with(scheme) {
-            let authority = lower[scheme.len()..].split(['/', '?', '#', '\\']).next()?;
+        if let Some(rest) = lower.strip_prefix(scheme) {
+            let authority = rest.split(['/', '?', '#', '\\']).next()?;
             let is_fine = |c: char| c.is_ascii_alphanumeric() || "-.:[]_".contains(c);
             let fits = !authority.is_empty() && authority.chars().all(is_fine);
             // Without a scheme it is the page's own, or a better one.

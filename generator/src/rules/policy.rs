@@ -2,7 +2,9 @@
 //!
 //! | header | default | for | key in `[http]` |
 //! |---|---|---|---|
-//! | `Cache-Control` | `no-cache` | pages, redirects | `cache-pages` |
+//! | `Cache-Control` | `no-cache` | pages | `cache-pages` |
+//! | `Cache-Control` | `no-store` | the pages for what is not found | – |
+//! | `Cache-Control` | `max-age=300` | redirects that are permanent | `cache-redirects` |
 //! | `Cache-Control` | `no-cache` | other files | `cache-files` |
 //! | `Cache-Control` | `max-age=31536000, immutable` | files with a hash in their name | `cache-fingerprinted` |
 //! | `X-Content-Type-Options` | `nosniff` | everything | `security-headers` |
@@ -13,7 +15,9 @@
 //!
 //! `no-cache` lets a browser keep a copy and ask whether it still holds, which
 //! costs a 304 and never shows a stale page. Only what has a hash in its name
-//! may be kept for a year: another content has another name.
+//! may be kept for a year: another content has another name. A permanent redirect
+//! that says nothing is kept for as long as the browser likes, and cannot be
+//! taken back.
 
 use applgen_bundle::write::MAX_LINES_BYTES;
 
@@ -64,6 +68,8 @@ pub struct Policy {
     pub cache_files: String,
     /// `cache-fingerprinted`
     pub cache_fingerprinted: String,
+    /// `cache-redirects`
+    pub cache_redirects: String,
 }
 
 impl Default for Policy {
@@ -76,6 +82,7 @@ impl Default for Policy {
             cache_pages: "no-cache".to_owned(),
             cache_files: "no-cache".to_owned(),
             cache_fingerprinted: "max-age=31536000, immutable".to_owned(),
+            cache_redirects: "max-age=300".to_owned(),
         }
     }
 }
@@ -161,6 +168,7 @@ pub fn redirect_lines(
     policy: &Policy,
     rules: &[HeaderRule],
     from: Option<&UrlPath>,
+    status: u16,
 ) -> Vec<(String, String)> {
     let mut merged = Merged::default();
     for rule in rules {
@@ -173,8 +181,11 @@ pub fn redirect_lines(
         }
     }
     let mut lines = Vec::new();
-    if !policy.cache_pages.is_empty() && !merged.decides("Cache-Control") {
-        lines.push(("Cache-Control".to_owned(), policy.cache_pages.clone()));
+    let cache = &policy.cache_redirects;
+    // Others are not kept unless they say so (RFC 9110 §15.4).
+    let is_permanent = matches!(status, 301 | 308);
+    if is_permanent && !cache.is_empty() && !merged.decides("Cache-Control") {
+        lines.push(("Cache-Control".to_owned(), cache.clone()));
     }
     lines.extend(merged.set);
     lines.retain(|(name, _)| {
@@ -233,7 +244,9 @@ fn defaults(policy: &Policy, subject: &Subject<'_>) -> Vec<(String, String)> {
     let essence = subject.media_type.split(';').next().unwrap_or_default();
     let is_page = matches!(essence.trim(), "text/html" | "application/xhtml+xml");
     let own = &subject.paths[0];
+    let is_missing = own.as_bytes().ends_with(b"/404.html");
     let cache = match () {
+        () if is_missing => "no-store",
         () if is_page => &policy.cache_pages,
         () if is_fingerprinted(&own.to_string()) => &policy.cache_fingerprinted,
         () => &policy.cache_files,
@@ -392,12 +405,16 @@ mod tests {
                 "X-A: 1, 2",
             ]
         );
-        let redirect = redirect_lines(&policy, &rules(text), Some(&"/b".into()));
+        let redirect = redirect_lines(&policy, &rules(text), Some(&"/b".into()), 301);
         let names: Vec<_> = redirect.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["X-A", "Cache-Control", "X-B"]);
-        assert_eq!(redirect_lines(&policy, &rules(text), None).len(), 2);
-        let plain = redirect_lines(&policy, &[], None);
-        assert_eq!(plain, [("Cache-Control".to_owned(), "no-cache".to_owned())]);
+        assert_eq!(redirect_lines(&policy, &rules(text), None, 301).len(), 2);
+        let plain = redirect_lines(&policy, &[], None, 308);
+        assert_eq!(
+            plain,
+            [("Cache-Control".to_owned(), "max-age=300".to_owned())]
+        );
+        assert!(redirect_lines(&policy, &[], None, 302).is_empty());
     }
 
     #[test]

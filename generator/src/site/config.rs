@@ -32,12 +32,12 @@ pub struct Config {
     pub boot_words: Vec<String>,
     /// `[slides]`.
     pub slides: SlideOptions,
-    /// `[dns]`.
-    pub dns: DnsConfig,
     /// `[http]`.
     pub http: HttpConfig,
     /// `[[hosts]]`.
     pub hosts: Vec<HostConfig>,
+    /// `[dns]`.
+    pub dns: DnsConfig,
     /// `[image] max-bytes`: a limit below the largest that an image can hold.
     pub max_bytes: Option<u64>,
 }

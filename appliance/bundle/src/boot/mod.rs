@@ -15,8 +15,8 @@
 //! | `gw6=ADDR` | IPv6 gateway |
 //! | `http=[ADDR:]PORT`, `dns=[ADDR:]PORT` | where to listen; an IPv6 address in brackets |
 //! | `tap=NAME` | the tap device |
-//! | `cookie-secret=HEX` | 32 digits that DNS cookies are made with (RFC 9018); else random |
 //! | `log=off`, `log=common`, `log=json` | the access log |
+//! | `cookie-secret=HEX` | 32 digits that DNS cookies are made with (RFC 9018); else random |
 //! | `threads=N` | event loops of a process, 1 to 256; else one for each core |
 //! | `user=UID[:GID]` | whom a process becomes that was started by root; else `nobody` |
 //! | `sandbox=off`, `sandbox=on` | whether a process locks itself in; else it does |
@@ -70,15 +70,14 @@ impl Keys {
     pub const LOG: Self = Self(1 << 7);
     /// `threads=`
     pub const THREADS: Self = Self(1 << 8);
-    /// `cookie-secret=`
-    pub const COOKIE_SECRET: Self = Self(1 << 12);
-
     /// `user=`
     pub const USER: Self = Self(1 << 9);
     /// `sandbox=`
     pub const SANDBOX: Self = Self(1 << 10);
     /// `handover=`
     pub const HANDOVER: Self = Self(1 << 11);
+    /// `cookie-secret=`
+    pub const COOKIE_SECRET: Self = Self(1 << 12);
 
     /// What `--unix` takes: its addresses are the host's.
     pub const PROCESS: Self = Self::HTTP
@@ -130,10 +129,10 @@ impl Keys {
             "tap" => Self::TAP,
             "log" => Self::LOG,
             "threads" => Self::THREADS,
-            "cookie-secret" => Self::COOKIE_SECRET,
             "user" => Self::USER,
             "sandbox" => Self::SANDBOX,
             "handover" => Self::HANDOVER,
+            "cookie-secret" => Self::COOKIE_SECRET,
             _ => return None,
         })
     }
@@ -200,14 +199,14 @@ pub struct Words<'a> {
     pub log: Option<Log>,
     /// `threads=`
     pub threads: Option<u16>,
-    /// `cookie-secret=`
-    pub cookie_secret: Option<[u8; 16]>,
     /// `user=`
     pub user: Option<User>,
     /// `sandbox=`
     pub sandbox: Option<bool>,
     /// `handover=`
     pub handover: Option<bool>,
+    /// `cookie-secret=`
+    pub cookie_secret: Option<[u8; 16]>,
 }
 
 impl<'a> Words<'a> {
@@ -252,10 +251,10 @@ impl<'a> Words<'a> {
             Keys::TAP => self.tap = Some(value::device(text)?),
             Keys::LOG => self.log = Some(Log::parse(text)?),
             Keys::THREADS => self.threads = Some(value::threads(text)?),
-            Keys::COOKIE_SECRET => self.cookie_secret = Some(value::secret(text)?),
             Keys::USER => self.user = Some(User::parse(text)?),
             Keys::SANDBOX => self.sandbox = Some(value::switch(text)?),
             Keys::HANDOVER => self.handover = Some(value::switch(text)?),
+            Keys::COOKIE_SECRET => self.cookie_secret = Some(value::secret(text)?),
             _ => {}
         }
         Ok(())
@@ -276,10 +275,10 @@ impl<'a> Words<'a> {
             tap: self.tap.or(defaults.tap),
             log: self.log.or(defaults.log),
             threads: self.threads.or(defaults.threads),
-            cookie_secret: self.cookie_secret.or(defaults.cookie_secret),
             user: self.user.or(defaults.user),
             sandbox: self.sandbox.or(defaults.sandbox),
             handover: self.handover.or(defaults.handover),
+            cookie_secret: self.cookie_secret.or(defaults.cookie_secret),
         }
     }
 }

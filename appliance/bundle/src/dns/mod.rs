@@ -224,6 +224,15 @@ impl<'b> Zones<'b> {
         })
     }
 
+    /// Every node that a name leads to, in no order: for what lists or compares
+    /// zones. The parent's side of an apex is reached from its zone.
+    pub fn nodes(&self) -> impl Iterator<Item = Node<'b>> + use<'b> {
+        let bytes = self.bytes;
+        self.slots
+            .chunks_exact(field::SLOT)
+            .filter_map(move |slot| Node::at(bytes, u32_at(slot, 4)?))
+    }
+
     /// Responses a second to one client network before rate limiting; 0: no
     /// limit.
     pub fn rate_limit(&self) -> u32 {

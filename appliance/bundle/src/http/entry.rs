@@ -20,7 +20,7 @@
 //! | offset | size | field |
 //! |---|---|---|
 //! | 0 | 1 | encoding: 0 identity, 1 gzip, 2 br |
-//! | 1 | 1 | length of the entity tag, quotes included |
+//! | 1 | 1 | length of the entity tag, quotes included; 0: there is none, and no `ETag` line |
 //! | 2 | 2 | length of the `Content-Length` line |
 //! | 4 | 2 | length of the lines that describe the content |
 //! | 6 | 2 | length of the validators and what else a 304 repeats |
@@ -312,7 +312,8 @@ impl<'b> Representation<'b> {
         self.part(self.validators_start(), self.body_start())
     }
 
-    /// The entity tag with its quotes; it is always a strong one.
+    /// The entity tag with its quotes; it is always a strong one. A page for what
+    /// is missing has none.
     pub fn etag(&self) -> &'b [u8] {
         let start = self.validators_start() + field::ETAG.len();
         self.part(start, start + usize::from(self.etag_length))

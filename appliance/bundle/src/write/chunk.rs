@@ -233,10 +233,17 @@ impl Lines {
         if encoding != Encoding::Identity {
             line(&mut content, "Content-Encoding", encoding.name());
         }
-        let etag = etag(&resource.etag, encoding);
+        // What stands for what is missing is never asked for by its tag.
+        let is_found = resource.status == 200;
+        let etag = match is_found {
+            true => etag(&resource.etag, encoding),
+            false => String::new(),
+        };
         let mut validators = String::new();
-        line(&mut validators, "ETag", &etag);
-        if let Some(seconds) = resource.last_modified {
+        if is_found {
+            line(&mut validators, "ETag", &etag);
+        }
+        if let Some(seconds) = resource.last_modified.filter(|_| is_found) {
             let date = imf_fixdate(seconds);
             let date = String::from_utf8_lossy(&date);
             line(&mut validators, "Last-Modified", &date);

@@ -6,9 +6,7 @@
 pub mod hypercall {
     /// `memory_op`: maps Xen's own frames into the guest.
     pub const MEMORY_OP: u32 = 12;
-    /// `set_timer_op`: one shot of the timer, at an absolute system time.
-    pub const SET_TIMER_OP: u32 = 15;
-    /// `sched_op`: shut down.
+    /// `sched_op`: sleep, shut down.
     pub const SCHED_OP: u32 = 29;
     /// `event_channel_op`.
     pub const EVENT_CHANNEL_OP: u32 = 32;
@@ -58,16 +56,12 @@ pub mod memory {
 
 /// `event_channel_op` (`event_channel.h`).
 pub mod event_channel {
-    /// `EVTCHNOP_bind_virq`.
-    pub const BIND_VIRQ: u64 = 1;
     /// `EVTCHNOP_close`.
     pub const CLOSE: u64 = 3;
     /// `EVTCHNOP_send`.
     pub const SEND: u64 = 4;
     /// `EVTCHNOP_alloc_unbound`.
     pub const ALLOC_UNBOUND: u64 = 6;
-    /// `VIRQ_TIMER` (`xen.h`).
-    pub const VIRQ_TIMER: u32 = 0;
 
     /// `struct evtchn_alloc_unbound`.
     #[repr(C)]
@@ -80,28 +74,12 @@ pub mod event_channel {
         /// Answer: the new port.
         pub port: u32,
     }
-
-    /// `struct evtchn_bind_virq`.
-    #[repr(C)]
-    #[derive(Debug, Clone, Copy)]
-    pub struct BindVirq {
-        /// Which one.
-        pub virq: u32,
-        /// For which virtual processor.
-        pub vcpu: u32,
-        /// Answer: the new port.
-        pub port: u32,
-    }
 }
 
 /// `hvm_op` (`hvm/hvm_op.h`, `hvm/params.h`).
 pub mod hvm {
-    /// `HVMOP_set_param`.
-    pub const SET_PARAM: u64 = 0;
     /// `HVMOP_get_param`.
     pub const GET_PARAM: u64 = 1;
-    /// `HVM_PARAM_CALLBACK_IRQ`.
-    pub const CALLBACK_IRQ: u32 = 0;
     /// `HVM_PARAM_STORE_PFN`.
     pub const STORE_PFN: u32 = 1;
     /// `HVM_PARAM_STORE_EVTCHN`.
@@ -110,8 +88,6 @@ pub mod hvm {
     pub const CONSOLE_PFN: u32 = 17;
     /// `HVM_PARAM_CONSOLE_EVTCHN`.
     pub const CONSOLE_EVTCHN: u32 = 18;
-    /// In the top byte of [`CALLBACK_IRQ`]: the upcall is an interrupt vector.
-    pub const CALLBACK_VECTOR: u64 = 2 << 56;
 
     /// `struct xen_hvm_param`.
     #[repr(C)]
@@ -130,6 +106,8 @@ pub mod hvm {
 
 /// `sched_op` (`sched.h`).
 pub mod sched {
+    /// `SCHEDOP_poll`: sleep until an event is pending.
+    pub const POLL: u64 = 3;
     /// `SCHEDOP_shutdown`.
     pub const SHUTDOWN: u64 = 2;
     /// `SHUTDOWN_poweroff`: the tool stack does what `on_poweroff` says.
@@ -138,6 +116,20 @@ pub mod sched {
     pub const REBOOT: u32 = 1;
     /// `SHUTDOWN_crash`: what `on_crash` says.
     pub const CRASH: u32 = 3;
+
+    /// `struct sched_poll`.
+    #[repr(C)]
+    #[derive(Debug, Clone, Copy)]
+    pub struct Poll {
+        /// Where the ports are, 32 bits each.
+        pub ports: u64,
+        /// How many.
+        pub count: u32,
+        /// Unused.
+        pub pad: u32,
+        /// The end, in nanoseconds of Xen's clock; 0: none.
+        pub timeout: u64,
+    }
 }
 
 /// Byte offsets in `struct shared_info` of a 64-bit guest (`xen.h`,

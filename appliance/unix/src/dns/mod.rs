@@ -54,11 +54,11 @@ pub struct DnsOptions {
     pub address: SocketAddr,
     /// How many event loops.
     pub threads: NonZeroUsize,
+    /// What cookies are made with (RFC 9018 §4.4); random if there is none.
+    pub cookie_secret: Option<[u8; 16]>,
     /// Whether another process of this user may be listening there, which is
     /// about to be stopped.
     pub handover: bool,
-    /// What cookies are made with (RFC 9018 §4.4); random if there is none.
-    pub cookie_secret: Option<[u8; 16]>,
     /// Limits.
     pub limits: DnsLimits,
 }
@@ -70,8 +70,8 @@ impl DnsOptions {
         Self {
             address,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-            handover: false,
             cookie_secret: None,
+            handover: false,
             limits: DnsLimits::default(),
         }
     }
@@ -129,32 +129,27 @@ impl<'b> DnsServer<'b> {
         self.address
     }
 
-    /// Opens all that it needs, and starts no thread yet.
-    pub fn prepare(self, stop: &Stop) -> io::Result<Ready<'b>> {
+    /// Opens everything that serving takes.
+    pub fn open(self, stop: &Stop) -> io::Result<OpenDnsServer<'b>> {
         let mut workers = Vec::with_capacity(self.sockets.len());
         for (datagrams, listener) in self.sockets {
             let limits = self.options.limits;
             workers.push(Worker::new(self.server, datagrams, listener, limits, stop)?);
         }
-        Ok(Ready {
-            workers,
-            stop: stop.clone(),
-        })
+        Ok(OpenDnsServer { workers })
     }
 }
 
-/// A name server that only has to run. What it waits for is open: the moment
-/// to enter a sandbox, and then to say that it listens.
-pub struct Ready<'b> {
+/// A name server that has opened everything and has not started a thread: the
+/// moment to enter a sandbox.
+pub struct OpenDnsServer<'b> {
     workers: Vec<Worker<'b>>,
-    stop: Stop,
 }
 
-impl Ready<'_> {
-    /// Serves until it is stopped, in this thread and as many more as were
-    /// asked for.
-    pub fn run(self) -> io::Result<()> {
-        let Self { mut workers, stop } = self;
+impl OpenDnsServer<'_> {
+    /// Serves until `stop`, in this thread and as many more as were asked for.
+    pub fn serve(self, stop: &Stop) -> io::Result<()> {
+        let mut workers = self.workers;
         std::thread::scope(|scope| {
             let first = workers.pop();
             let mut others = Vec::with_capacity(workers.len());

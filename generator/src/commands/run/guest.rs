@@ -239,7 +239,7 @@ fn answers(address: SocketAddr) -> io::Result<bool> {
 }
 
 /// The address to listen on, once it is known that nobody else does.
-fn free_address(arguments: &Run) -> Result<SocketAddr, Failure> {
+pub(super) fn free_address(arguments: &Run) -> Result<SocketAddr, Failure> {
     let wanted = arguments.http.as_deref().map_or(Ok(DEFAULT_ADDRESS), |it| {
         it.parse().map_err(|_| io::ErrorKind::InvalidInput)
     });
@@ -266,6 +266,6 @@ fn free_address(arguments: &Run) -> Result<SocketAddr, Failure> {
         })
 }
 
-fn failed(what: &str, error: &io::Error) -> Failure {
+pub(super) fn failed(what: &str, error: &io::Error) -> Failure {
     Failure::environment(Diagnostic::error(format!("{what}: {error}")))
 }

@@ -1,7 +1,8 @@
 //! `applgen run`: a site, or an image, served until it is interrupted.
 //!
 //! An image of a process runs in place of this one: signals, exit code and
-//! process id are the server's own. One of a machine runs in QEMU ([`guest`]).
+//! process id are the server's own. One of a machine runs in QEMU ([`guest`]),
+//! one for Xen by its tool stack ([`xen`]).
 
 use std::{
     fs::File,
@@ -14,7 +15,7 @@ use std::{
 use crate::{
     cli::Run,
     failure::Failure,
-    image::{Target, attach, digest, environment::Environment},
+    image::{Manifest, Target, attach, digest, environment::Environment, manifest},
     progress::Progress,
     report::Diagnostic,
     site,
@@ -23,6 +24,7 @@ use crate::{
 use super::{build, pipeline};
 
 mod guest;
+mod xen;
 
 /// Serves a site or an image. Returns only when that fails.
 pub fn run(arguments: &Run) -> Result<(), Failure> {
@@ -40,12 +42,16 @@ pub fn run(arguments: &Run) -> Result<(), Failure> {
     };
     let file = || File::open(&image).map_err(|error| cannot_start(&image, &error));
     if attach::is_guest(&mut file()?).map_err(|error| cannot_start(&image, &error))? {
-        return guest::run(&image, arguments);
+        return if is_for_xen(&image, arguments) {
+            xen::run(&image, arguments)
+        } else {
+            guest::run(&image, arguments)
+        };
     }
     if arguments.memory.is_some() {
         return Err(Failure::environment(
             Diagnostic::error("`--memory` is for virtual machines, and this is a process")
-                .hint("build the site with `--kvm`"),
+                .hint("build the site with `--kvm` or `--xen`"),
         ));
     }
     let mut words = Vec::new();
@@ -63,6 +69,22 @@ fn cannot_start(image: &Path, error: &io::Error) -> Failure {
         Diagnostic::error(format!("`{}` cannot be started: {error}", image.display()))
             .hint("is it an image that `applgen build` wrote?"),
     )
+}
+
+/// Whether a guest's image is for Xen: by the flag, by the manifest beside it, or
+/// by its name. The images themselves differ in their devices alone.
+fn is_for_xen(image: &Path, arguments: &Run) -> bool {
+    let xen = Target::Xen.suffix();
+    match arguments.target.named() {
+        Some(target) => target == Target::Xen,
+        None => {
+            let manifest = std::fs::read(manifest::path_for(image)).unwrap_or_default();
+            match serde_json::from_slice::<Manifest>(&manifest) {
+                Ok(manifest) => manifest.target == xen,
+                Err(_) => image.extension().is_some_and(|extension| extension == xen),
+            }
+        }
+    }
 }
 
 fn is_executable_image(path: &Path) -> bool {

@@ -8,6 +8,7 @@
 //! cors = "*"                           # or an origin; not sent without it
 //! cache-pages = "no-cache"
 //! cache-files = "no-cache"
+//! cache-redirects = "max-age=300"
 //! cache-fingerprinted = "max-age=31536000, immutable"
 //!
 //! [http.headers]
@@ -80,7 +81,7 @@ pub enum Www {
     Add,
 }
 
-const HTTP_KEYS: [&str; 9] = [
+const HTTP_KEYS: [&str; 10] = [
     "clean-urls",
     "security-headers",
     "content-security-policy",
@@ -88,6 +89,7 @@ const HTTP_KEYS: [&str; 9] = [
     "cache-pages",
     "cache-files",
     "cache-fingerprinted",
+    "cache-redirects",
     "headers",
     "redirects",
 ];
@@ -149,6 +151,7 @@ impl Reader<'_> {
             ("cache-pages", &mut policy.cache_pages),
             ("cache-files", &mut policy.cache_files),
             ("cache-fingerprinted", &mut policy.cache_fingerprinted),
+            ("cache-redirects", &mut policy.cache_redirects),
         ] {
             let Some((value, span)) = self.string(table, key) else {
                 continue;

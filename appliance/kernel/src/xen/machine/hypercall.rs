@@ -112,36 +112,6 @@ pub fn parameter(index: u32) -> Result<u64, Refused> {
     Ok(argument.value)
 }
 
-/// Has events raise this interrupt vector.
-pub fn set_upcall(vector: u8) -> Result<(), Refused> {
-    let mut argument = hvm::Param {
-        domain: memory::DOMID_SELF,
-        pad: 0,
-        index: hvm::CALLBACK_IRQ,
-        value: hvm::CALLBACK_VECTOR | u64::from(vector),
-    };
-    // SAFETY: interrupts are handled, and off but while they are waited for.
-    unsafe { call_with(hypercall::HVM_OP, hvm::SET_PARAM, &mut argument).map(drop) }
-}
-
-/// A channel for the timer's interrupt.
-pub fn bind_timer() -> Result<Port, Refused> {
-    let mut argument = event_channel::BindVirq {
-        virq: event_channel::VIRQ_TIMER,
-        vcpu: 0,
-        port: 0,
-    };
-    // SAFETY: only the structure is written.
-    unsafe {
-        call_with(
-            hypercall::EVENT_CHANNEL_OP,
-            event_channel::BIND_VIRQ,
-            &mut argument,
-        )?;
-    }
-    Ok(Port(argument.port))
-}
-
 /// A channel that another domain may bind to.
 pub fn allocate_port(remote: Domain) -> Result<Port, Refused> {
     let mut argument = event_channel::AllocUnbound {
@@ -167,11 +137,18 @@ pub fn channel(operation: u64, mut port: Port) {
     let _ = unsafe { call_with(hypercall::EVENT_CHANNEL_OP, operation, &mut port.0) };
 }
 
-/// Has the timer's event come at a time of Xen's clock, in nanoseconds; 0: not
-/// at all.
-pub fn set_timer(nanos: u64) {
-    // SAFETY: an event is all that comes of it.
-    let _ = unsafe { call(hypercall::SET_TIMER_OP, nanos, 0) };
+/// Sleeps until an event is pending on one of the channels, or until Xen's clock
+/// says `until` nanoseconds; 0: however long it takes. Returns at once if one is
+/// pending already.
+pub fn poll(ports: &[u32], until: u64) {
+    let mut argument = sched::Poll {
+        ports: ports.as_ptr().expose_provenance() as u64,
+        count: ports.len() as u32,
+        pad: 0,
+        timeout: until,
+    };
+    // SAFETY: Xen reads the ports, and changes nothing.
+    let _ = unsafe { call_with(hypercall::SCHED_OP, sched::POLL, &mut argument) };
 }
 
 /// Ends the domain: `sched::POWEROFF`, `REBOOT` or `CRASH`, which the tool stack

@@ -1,9 +1,14 @@
 //! The machine that Xen makes: hypercalls, the shared pages, time, sleep.
 //!
-//! Waiting is `sti; hlt`, which Xen turns into blocking (`SCHEDOP_block`): an
-//! event that comes between the last look and the `hlt` ends it at once, which
-//! a hypercall of our own could not promise. An event does nothing but wake
-//! ([`crate::x86_64::interrupts`]); whoever waited looks at everything.
+//! Waiting is one hypercall that blocks in the hypervisor (`SCHEDOP_poll`): it
+//! names the channels and the latest time, and returns at once for an event that
+//! came between the last look and the call. So there is no interrupt to take,
+//! no handler, and no timer to set apart; interrupts stay off for good. An
+//! upcall by vector with `sti; hlt` was tried: under QEMU's SVM, which forgets
+//! the shadow of `sti`, the upcall came before the `hlt`, and Xen powers off a
+//! guest that halts with interrupts off.
+//!
+//! An event does nothing but wake; whoever waited looks at everything.
 
 mod hypercall;
 mod output;
@@ -22,10 +27,13 @@ use super::{
         memory::{SPACE_GRANT_TABLE, SPACE_SHARED_INFO},
     },
 };
-use crate::x86_64::{cpu, interrupts::vector};
+use crate::x86_64::cpu;
 
 /// The oldest Xen that starts guests as this one is: 4.10.
 const OLDEST: (u16, u16) = (4, 10);
+
+/// `ENOSPC`, as Xen says it.
+const NO_SPACE: i64 = 28;
 
 /// In their place Xen puts its own.
 static SHARED_INFO: Page = Page::new();
@@ -35,8 +43,44 @@ static GRANTS: [Page; 1] = [const { Page::new() }; 1];
 pub static MACHINE: Machine = Machine {
     info: SharedInfo::new(&SHARED_INFO),
     clock: Cell::new(Clock::STOPPED),
-    timer: Cell::new(0),
+    ports: Cell::new(Ports {
+        open: [0; MOST_PORTS],
+        count: 0,
+    }),
 };
+
+/// Console, XenStore, the network, and one to spare.
+const MOST_PORTS: usize = 4;
+
+/// The channels that wake.
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    open: [u32; MOST_PORTS],
+    count: usize,
+}
+
+impl Ports {
+    fn add(&mut self, port: Port) -> bool {
+        let place = self.open.get_mut(self.count);
+        let found = place.is_some();
+        if let Some(place) = place {
+            *place = port.0;
+            self.count += 1;
+        }
+        found
+    }
+
+    fn remove(&mut self, port: Port) {
+        let open = self.open;
+        let count = self.count;
+        self.count = 0;
+        for other in open.into_iter().take(count) {
+            if other != port.0 {
+                self.add(Port(other));
+            }
+        }
+    }
+}
 
 /// Why a Xen does not do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +115,7 @@ pub struct Machine {
     info: SharedInfo,
     /// The clock as it was read last.
     clock: Cell<Clock>,
-    /// When the timer will ring; 0: not at all.
-    timer: Cell<u64>,
+    ports: Cell<Ports>,
 }
 
 // SAFETY: one processor, and no interrupt uses it.
@@ -90,7 +133,7 @@ pub struct Started {
 }
 
 impl Machine {
-    /// Sets everything up: shared pages, upcall, timer, console, XenStore.
+    /// Sets everything up: shared pages, console, XenStore.
     pub fn start(&'static self) -> Result<Started, Lacking> {
         let version = hypercall::find().ok_or(Lacking::Xen)?;
         if version < OLDEST {
@@ -106,8 +149,6 @@ impl Machine {
                     .map_err(refused("the grant table"))?;
             }
         }
-        hypercall::set_upcall(vector::NETWORK).map_err(refused("the upcall's vector"))?;
-        hypercall::bind_timer().map_err(refused("the timer"))?;
         let (page, port) = self.shared(CONSOLE_PFN, CONSOLE_EVTCHN, "a console")?;
         let console = Console::new(page, port);
         console.discard_input();
@@ -135,9 +176,19 @@ impl Machine {
             return Err(Lacking::Page(what));
         }
         let page = core::ptr::with_exposed_provenance::<Page>(address as usize);
+        let port = Port(port as u32);
+        self.wake_by(port);
         // SAFETY: mapped, a whole page, and made for this; others write it, as
         // they may write a `Page`.
-        Ok((unsafe { &*page }, Port(port as u32)))
+        Ok((unsafe { &*page }, port))
+    }
+
+    /// Lets a channel's events wake; whether there is room for one more.
+    fn wake_by(&self, port: Port) -> bool {
+        let mut ports = self.ports.get();
+        let added = ports.add(port);
+        self.ports.set(ports);
+        added
     }
 
     /// Seconds since 1970.
@@ -154,19 +205,25 @@ impl Hypervisor for Machine {
     }
 
     fn allocate_port(&self, remote: Domain) -> Result<Port, Refused> {
-        hypercall::allocate_port(remote)
+        let port = hypercall::allocate_port(remote)?;
+        if !self.wake_by(port) {
+            hypercall::channel(event_channel::CLOSE, port);
+            return Err(Refused(NO_SPACE));
+        }
+        Ok(port)
     }
 
     fn close_port(&self, port: Port) {
+        let mut ports = self.ports.get();
+        ports.remove(port);
+        self.ports.set(ports);
         hypercall::channel(event_channel::CLOSE, port);
     }
 
     fn wait(&self, until: u64) {
-        let timer = if until == u64::MAX { 0 } else { until.max(1) };
-        if self.timer.replace(timer) != timer {
-            hypercall::set_timer(timer);
-        }
-        cpu::wait();
+        let ports = self.ports.get();
+        let until = if until == u64::MAX { 0 } else { until.max(1) };
+        hypercall::poll(ports.open.get(..ports.count).unwrap_or_default(), until);
         self.info.drain();
     }
 

@@ -42,6 +42,10 @@ impl applgen_net::Console for Lines {
     fn line(&mut self, _: Line, text: &str) {
         say(&text);
     }
+
+    fn access(&mut self, part: &str) {
+        let _ = Serial.write_str(part);
+    }
 }
 
 fn say(message: &dyn Display) {
