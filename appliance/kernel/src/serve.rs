@@ -74,6 +74,8 @@ fn exit_for(error: &applgen_net::SetupError) -> Exit {
     use applgen_net::SetupError;
     match error {
         SetupError::NothingToServe | SetupError::Section(_) => Exit::Bundle,
+        #[cfg(feature = "dns")]
+        SetupError::Zones(_) => Exit::Bundle,
         SetupError::Mac | SetupError::Mtu(_) => Exit::Network,
         SetupError::Memory { .. } => Exit::Memory,
         _ => Exit::Words,

@@ -41,17 +41,26 @@ impl Clock {
         self.micros
     }
 
+    /// Seconds since 1970, or else since the platform's moment; modulo 2^32, as
+    /// cookies count them (RFC 9018 §4.3).
+    #[cfg(feature = "dns")]
+    pub fn seconds(&self) -> u32 {
+        self.second.unwrap_or(self.micros / 1_000_000) as u32
+    }
+
     /// The same for smoltcp.
     pub fn instant(&self) -> Instant {
         Instant::from_micros(i64::try_from(self.micros).unwrap_or(i64::MAX))
     }
 
     /// The date for answers, if it is known.
+    #[cfg(feature = "http")]
     pub fn date(&self) -> Option<&ImfFixdate> {
         self.second.map(|_| &self.date)
     }
 
     /// The date, known or not.
+    #[cfg(feature = "http")]
     pub fn any_date(&self) -> &ImfFixdate {
         &self.date
     }

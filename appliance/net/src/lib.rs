@@ -41,8 +41,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(not(feature = "http"))]
-compile_error!("a server without a protocol serves nothing: choose the feature `http`");
+#[cfg(not(any(feature = "http", feature = "dns")))]
+compile_error!("a server without a protocol serves nothing: choose the feature `http` or `dns`");
 
 extern crate alloc;
 #[cfg(test)]
@@ -52,6 +52,8 @@ mod clock;
 mod console;
 #[cfg(feature = "dhcp")]
 mod dhcp;
+#[cfg(feature = "dns")]
+mod dns;
 mod frame;
 #[cfg(feature = "ipv6")]
 mod groups;

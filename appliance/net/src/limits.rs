@@ -21,6 +21,10 @@ pub const MOST_CONNECTIONS: usize = 2048;
 /// Requests that are too long for the receive ring, at the same time.
 pub const LONG_REQUESTS: usize = 16;
 
+/// The port of DNS, where no word says another.
+#[cfg(feature = "dns")]
+pub const DNS_PORT: u16 = 53;
+
 /// The port of HTTP, where no word says another.
 pub const HTTP_PORT: u16 = 80;
 

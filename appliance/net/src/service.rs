@@ -10,9 +10,12 @@
 
 use crate::clock::Clock;
 use crate::console::Console;
+#[cfg(feature = "dns")]
+use crate::dns::{Dialog, Dns};
 use crate::frame::Flow;
 #[cfg(feature = "http")]
-use crate::{http::Http, log};
+use crate::http::Http;
+use crate::log;
 use smoltcp::wire::IpAddress;
 
 /// Bytes of the scratch for a head: a conversation is asked for an answer only
@@ -60,6 +63,9 @@ pub enum Conversation {
     /// HTTP.
     #[cfg(feature = "http")]
     Http(applgen_http::Connection),
+    /// DNS.
+    #[cfg(feature = "dns")]
+    Dns(Dialog),
 }
 
 /// What a step may use of its surroundings.
@@ -67,6 +73,7 @@ pub struct Surroundings<'s> {
     /// The time.
     pub clock: &'s Clock,
     /// Where logs go.
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "DNS keeps no log"))]
     pub console: &'s mut dyn Console,
     /// The client.
     pub client: IpAddress,
@@ -80,9 +87,9 @@ pub struct Services<'b> {
     /// HTTP.
     #[cfg(feature = "http")]
     pub http: Option<Http<'b>>,
-    /// No protocol borrows the bundle when there is none.
-    #[cfg(not(feature = "http"))]
-    pub nothing: core::marker::PhantomData<&'b ()>,
+    /// DNS.
+    #[cfg(feature = "dns")]
+    pub dns: Option<Dns<'b>>,
 }
 
 impl<'b> Services<'b> {
@@ -90,6 +97,10 @@ impl<'b> Services<'b> {
     pub fn is_empty(&self) -> bool {
         #[cfg(feature = "http")]
         if self.http.is_some() {
+            return false;
+        }
+        #[cfg(feature = "dns")]
+        if self.dns.is_some() {
             return false;
         }
         true
@@ -103,6 +114,12 @@ impl<'b> Services<'b> {
         {
             return Some(Conversation::Http(applgen_http::Connection::new()));
         }
+        #[cfg(feature = "dns")]
+        if let Some(dns) = &self.dns
+            && dns.at.listens(flow)
+        {
+            return Some(Conversation::Dns(Dialog::default()));
+        }
         let _ = flow;
         None
     }
@@ -114,6 +131,12 @@ impl<'b> Services<'b> {
             && http.at.address.is_none_or(|at| at == address)
         {
             log::listening(console, "http", address, http.at.port, "/");
+        }
+        #[cfg(feature = "dns")]
+        if let Some(dns) = &self.dns
+            && dns.at.address.is_none_or(|at| at == address)
+        {
+            log::listening(console, "dns", address, dns.at.port, "");
         }
         let _ = (address, console);
     }
@@ -132,6 +155,11 @@ impl<'b> Services<'b> {
                 Some(http) => http.step(connection, input, with),
                 None => Step::Need(input.len()),
             },
+            #[cfg(feature = "dns")]
+            Conversation::Dns(dialog) => match &self.dns {
+                Some(dns) => dns.step(dialog, input, with),
+                None => Step::Need(input.len()),
+            },
         }
     }
 
@@ -146,6 +174,12 @@ impl<'b> Services<'b> {
         buffer: &mut [u8],
         length: usize,
     ) -> Option<usize> {
+        #[cfg(feature = "dns")]
+        if let Some(dns) = &self.dns
+            && dns.at.listens(flow)
+        {
+            return dns.datagram(flow, clock, buffer, length);
+        }
         let _ = (flow, clock, buffer, length);
         None
     }
@@ -156,10 +190,14 @@ impl<'b> Services<'b> {
         conversation: &Conversation,
         with: &mut Surroundings<'_>,
     ) -> Option<Answer<'b>> {
+        #[cfg(not(feature = "http"))]
+        let _ = with;
         match conversation {
             Conversation::None => None,
             #[cfg(feature = "http")]
             Conversation::Http(_) => self.http.as_ref().map(|http| http.timed_out(with)),
+            #[cfg(feature = "dns")]
+            Conversation::Dns(_) => None,
         }
     }
 }
@@ -171,6 +209,8 @@ impl Conversation {
             Self::None => true,
             #[cfg(feature = "http")]
             Self::Http(connection) => connection.is_idle(),
+            #[cfg(feature = "dns")]
+            Self::Dns(dialog) => dialog.is_idle(),
         }
     }
 
@@ -180,6 +220,8 @@ impl Conversation {
             Self::None => {}
             #[cfg(feature = "http")]
             Self::Http(connection) => connection.close_after_next(),
+            #[cfg(feature = "dns")]
+            Self::Dns(dialog) => dialog.close_after_next(),
         }
     }
 }

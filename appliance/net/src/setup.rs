@@ -1,5 +1,7 @@
 //! What a server is made of, and what can be wrong with it.
 
+#[cfg(feature = "dns")]
+use crate::limits::DNS_PORT;
 use crate::link::Link;
 use crate::nic::Capabilities;
 use crate::plan::Plan;
@@ -48,7 +50,7 @@ pub(crate) struct Parts<'b> {
     #[cfg(feature = "dhcp")]
     pub dhcp: bool,
     /// Keys, independent of each other.
-    pub keys: [u64; 5],
+    pub keys: [u64; 9],
 }
 
 impl<'b> Setup<'b> {
@@ -130,12 +132,27 @@ impl<'b> Setup<'b> {
             }),
             None => None,
         };
+        #[cfg(feature = "dns")]
+        let dns = match self.bundle.section(applgen_bundle::TAG_DNS) {
+            Some(section) => {
+                let zones =
+                    applgen_bundle::dns::Zones::parse(section).map_err(SetupError::Zones)?;
+                let at = at(self.words.dns, DNS_PORT, "dns=", link, dhcp)?;
+                let [_, _, _, _, _, k0, k1, k2, k3] = self.keys();
+                let secret =
+                    |high: u64, low: u64| (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
+                let cookies = self.words.cookie_secret.unwrap_or(secret(k0, k1));
+                let server = applgen_dns::Server::new(zones, cookies);
+                Some(crate::dns::Dns::new(server, at, secret(k2, k3)))
+            }
+            None => None,
+        };
         let _ = (link, dhcp);
         let services = Services {
             #[cfg(feature = "http")]
             http,
-            #[cfg(not(feature = "http"))]
-            nothing: core::marker::PhantomData,
+            #[cfg(feature = "dns")]
+            dns,
         };
         match services.is_empty() {
             true => Err(SetupError::NothingToServe),
@@ -143,7 +160,7 @@ impl<'b> Setup<'b> {
         }
     }
 
-    fn keys(&self) -> [u64; 5] {
+    fn keys(&self) -> [u64; 9] {
         let mut words = [0; SEED_BYTES / 8];
         for (word, bytes) in words.iter_mut().zip(self.seed.chunks_exact(8)) {
             *word = bytes
@@ -152,7 +169,7 @@ impl<'b> Setup<'b> {
         }
         let [k0, k1, m0, m1] = words;
         let mut number = 0;
-        [(); 5].map(|()| {
+        [(); 9].map(|()| {
             number += 1;
             let mut hasher = SipHasher13::new_with_keys(k0, k1);
             hasher.write_u64(m0);
@@ -164,7 +181,6 @@ impl<'b> Setup<'b> {
 }
 
 /// Where a service listens, by its word.
-#[cfg(feature = "http")]
 fn at(
     word: Option<Listen>,
     default_port: u16,
@@ -216,6 +232,9 @@ pub enum SetupError {
     NothingToServe,
     /// A section of the bundle is damaged or of another version.
     Section(applgen_bundle::http::SiteError),
+    /// The section of zones is damaged or of another version.
+    #[cfg(feature = "dns")]
+    Zones(applgen_bundle::dns::ZonesError),
     /// No word says what the own address is, and there is no DHCP here.
     NoAddress,
     /// `ip=dhcp`, and this kernel has no DHCP.
@@ -247,6 +266,8 @@ impl fmt::Display for SetupError {
         match self {
             Self::NothingToServe => f.write_str("the bundle has nothing that this kernel serves"),
             Self::Section(error) => fmt::Display::fmt(error, f),
+            #[cfg(feature = "dns")]
+            Self::Zones(error) => fmt::Display::fmt(error, f),
             Self::NoAddress => {
                 f.write_str("no address\n\nhint: `ip=192.0.2.2/24 gw=192.0.2.1`, or `ip6=`")
             }

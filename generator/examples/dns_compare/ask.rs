@@ -100,8 +100,18 @@ impl Query {
                 .map_or(".".into(), |(_, above)| above.to_owned());
         }
         // DNAMEs that make names too long.
-        if random.chance(10) && name.len() < 200 {
-            let filler = "long-label.".repeat((254 - name.len()) / 11);
+        let dnames: Vec<&String> = zone
+            .owners
+            .iter()
+            .filter(|(_, records)| records.iter().any(|(kind, _)| *kind == "DNAME"))
+            .map(|(owner, _)| owner)
+            .collect();
+        let long = random.chance(10);
+        if long && !dnames.is_empty() {
+            name = (*random.pick(&dnames)).clone();
+        }
+        if long && name.len() < 240 {
+            let filler = "long.".repeat((254 - name.len()) / 5);
             name = format!("{filler}{name}");
         }
         let mixed: String = name

@@ -82,7 +82,9 @@ pub fn load(
             served.hosts.push(host.clone());
         }
     }
-    served.swap(0, default);
+    if !served.is_empty() {
+        served.swap(0, default);
+    }
     Ok((top, served))
 }
 

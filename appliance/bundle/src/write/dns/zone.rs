@@ -277,7 +277,8 @@ impl Zone {
             encloser = encloser.parent()?;
         }
         let node = self.nodes.get(&encloser)?;
-        let covered = flag::CUT | flag::BELOW_CUT | flag::BELOW_DNAME | flag::DNAME;
+        // Also below a cut, as NSD and Knot have it.
+        let covered = flag::BELOW_DNAME | flag::DNAME;
         let wildcard = encloser.wildcard();
         let there = node.flags & covered == 0 && self.nodes.contains_key(&wildcard);
         there.then_some(wildcard)
