@@ -3,7 +3,7 @@
 
 # What a virtio network device on PCI takes, each after what it needs; what is
 # built into the kernel is not to be found, and not missed.
-debian_modules=(virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci
+debian_modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci
     failover net_failover virtio_net)
 
 # debian_guest FOLDER : sets `debian_kernel` and `debian_initrd`, a guest on PCI
