@@ -17,7 +17,7 @@ if (($(nproc) > 1)); then
 fi
 
 if [[ ${1:-} != inside ]]; then
-    need wrk nginx netbase=netbase taskset=util-linux unshare=util-linux nsenter=util-linux \
+    need wrk nginx taskset=util-linux unshare=util-linux nsenter=util-linux \
         ip=iproute2 sysctl=procps curl
     build_applgen
     site=$TMP/site
@@ -92,7 +92,8 @@ for _ in $(seq 250); do
     sleep 0.02
 done
 
-declare -A urls=([tap]="http://$IMAGE4" [nginx]="http://198.51.100.2")
+# With the port, which wrk else looks up by its name.
+declare -A urls=([tap]="http://$IMAGE4:80" [nginx]="http://198.51.100.2:80")
 
 # measure SERVER FILE : one run of wrk; appends requests/s and the median latency.
 measure() {

@@ -65,9 +65,11 @@ pid=$background_pid
 
 for address in "$IMAGE4" "$IMAGE6"; do
     for bytes in 56 1400; do
-        ping -c 5 -i 0.02 -W 2 -s "$bytes" "$address" >"$TMP/ping" ||
-            { cat "$TMP/ping" >&2; fail "no answer to a ping of $bytes bytes from $address"; }
-        grep -q ' 0% packet loss' "$TMP/ping" || fail "pings of $address were lost"
+        # One at a time: ping has no patience for the last of several.
+        for _ in 1 2 3 4 5; do
+            ping -c 1 -W 5 -s "$bytes" "$address" >"$TMP/ping" ||
+                { cat "$TMP/ping" >&2; fail "no answer to a ping of $bytes bytes from $address"; }
+        done
     done
 done
 say "ping: 4 × 5 answered"
@@ -111,8 +113,9 @@ rm "$TMP"/at-once-*
 say "at once: $most connections were open, 200 MB came whole"
 
 # Ten thousand requests on kept-alive connections, and no memory for it.
-resident() { awk '$1 == "Rss:" { print $2 }' "/proc/$pid/smaps_rollup"; }
-before=$(resident)
+# Its own memory: pages of the image are the file's.
+own_kb() { awk '$1 == "Anonymous:" { print $2 }' "/proc/$pid/smaps_rollup"; }
+before=$(own_kb)
 for _ in 1 2; do
     for url in "$url4" "$url6"; do
         curl --silent --show-error --max-time 60 --output /dev/null \
@@ -121,7 +124,7 @@ for _ in 1 2; do
 done
 expect "requests that were answered" "$(grep -c '^200 ' "$TMP/kept")" 10000
 expect "connections" "$(awk '{ sum += $2 } END { print sum }' "$TMP/kept")" 4
-after=$(resident)
+after=$(own_kb)
 ((after - before <= 64)) || fail "ten thousand requests took $((after - before)) kB"
 say "kept alive: 10,000 requests on 4 connections, $((after - before)) kB more ($after kB in all)"
 

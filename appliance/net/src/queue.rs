@@ -97,12 +97,6 @@ impl Queues {
         Some((key, link.since))
     }
 
-    /// Who waits for this since the shortest time.
-    pub fn newest(&self, waiting: Waiting) -> Option<u16> {
-        let key = self.list(waiting).last;
-        self.links.get(usize::from(key)).map(|_| key)
-    }
-
     /// From `now` on it waits for this.
     pub fn wait(&mut self, key: u16, waiting: Waiting, now: u64) {
         self.unlink(key);
@@ -202,9 +196,7 @@ mod tests {
         assert_eq!(order(&queues, Waiting::Idle), [1, 2]);
         assert_eq!(queues.oldest(Waiting::Idle), Some((1, 11)));
         assert_eq!(queues.oldest(Waiting::Send), Some((0, 20)));
-        assert_eq!(queues.newest(Waiting::Idle), Some(2));
         assert_eq!(queues.oldest(Waiting::Linger), None);
-        assert_eq!(queues.newest(Waiting::Linger), None);
         queues.wait(0, Waiting::Free, 40);
         assert_eq!(order(&queues, Waiting::Free), [0, 3]);
         assert_eq!(order(&queues, Waiting::Send), []);

@@ -37,6 +37,7 @@ fn turn(server: &mut Server<'static>, nic: &mut FakeNic, console: &mut Lines, no
 fn memory_is_bounded() {
     no_more_than_was_said();
     requests_leave_nothing_behind();
+    connections_one_after_another_share_a_place();
 }
 
 fn no_more_than_was_said() {
@@ -102,4 +103,43 @@ fn requests_leave_nothing_behind() {
         ask(&mut bench);
     }
     assert_eq!(live(&region), 0);
+}
+
+fn connections_one_after_another_share_a_place() {
+    let mut bench = Bench::new(&setup(bundle(4000), WORDS));
+    let from = Ipv4Addr::new(192, 0, 2, 9);
+    let mut visit = |port| {
+        let syn = bench.segments(Segment::syn(from, port, 1000).frame());
+        let ours = Segment {
+            control: TcpControl::None,
+            seq: 1001,
+            ack: Some(syn[0].seq.wrapping_add(1)),
+            payload: b"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+            ..Segment::syn(from, port, 0)
+        };
+        let answers = bench.segments(ours.frame());
+        let next = answers[0].seq.wrapping_add(answers[0].payload.len() as i32);
+        let fin = Segment {
+            control: TcpControl::Fin,
+            seq: 1001 + ours.payload.len() as i32,
+            ack: Some(next),
+            payload: b"",
+            ..ours
+        };
+        let answers = bench.segments(fin.frame());
+        assert!(answers[0].fin);
+        let thanks = Segment {
+            control: TcpControl::None,
+            seq: fin.seq + 1,
+            ack: Some(next.wrapping_add(1)),
+            ..fin
+        };
+        assert!(bench.give(thanks.frame()).is_empty());
+    };
+    visit(4000);
+    let region = Region::new(ALLOCATOR);
+    for port in 4001..4100 {
+        visit(port);
+    }
+    assert!(live(&region) < 4096, "{} bytes more", live(&region));
 }
