@@ -8,7 +8,9 @@
 # 10MB", CONNECTIONS="10 1000 10000". By default each mode is measured at 1 kB
 # and 10 connections, each size and each number of connections at keep-alive.
 . "$(dirname "$0")/../lib.sh"
-need wrk nginx netbase=netbase taskset=util-linux valgrind python3 gzip
+need wrk nginx taskset=util-linux valgrind python3 gzip strace
+# wrk looks names of protocols up.
+[[ -e /etc/protocols ]] || install_packages netbase
 build_applgen
 
 rounds=${ROUNDS:-3} seconds=${SECONDS_EACH:-2}
@@ -173,5 +175,7 @@ END
 few=$(instructions 500) many=$(instructions 1500)
 printf '%-42s %9d\n' "instructions of a request, 1 kB, br" $(((many - few) / 1000))
 
-python3 ci/http/attack.py "127.0.0.1:$applgen_port" --idle 10000 --seconds 0 --path /1kB.html \
-    --pid "$applgen_pid" | grep '^memory' || true
+# On a server that has had no others yet.
+serve "$TMP/site.unix" threads=1
+python3 ci/http/attack.py "127.0.0.1:$port" --idle 10000 --seconds 0 --path /1kB.html \
+    --pid "$background_pid" | grep '^memory'

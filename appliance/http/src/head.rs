@@ -68,7 +68,7 @@ pub fn search(input: &[u8], progress: &mut Progress, limit: usize) -> Found {
             _ => (limit, 431),
         };
         let window = input.get(from..input.len().min(end_by)).unwrap_or_default();
-        let Some(at) = window.iter().position(|&byte| byte == b'\n') else {
+        let Some(at) = find(b'\n', window) else {
             if input.len() >= end_by {
                 return Found::Refused(refusal);
             }
@@ -83,7 +83,7 @@ pub fn search(input: &[u8], progress: &mut Progress, limit: usize) -> Found {
         else {
             return Found::Refused(400);
         };
-        if text.contains(&b'\r') {
+        if find(b'\r', text).is_some() {
             return Found::Refused(400);
         }
         if text.is_empty() {
@@ -92,6 +92,18 @@ pub fn search(input: &[u8], progress: &mut Progress, limit: usize) -> Found {
         line = end + 1;
         from = line;
     }
+}
+
+/// Where a byte is first.
+#[cfg(feature = "std")]
+fn find(byte: u8, text: &[u8]) -> Option<usize> {
+    memchr::memchr(byte, text)
+}
+
+/// Where a byte is first.
+#[cfg(not(feature = "std"))]
+fn find(byte: u8, text: &[u8]) -> Option<usize> {
+    text.iter().position(|&other| other == byte)
 }
 
 /// Whether what is there may become a method and a space: tells a TLS client,

@@ -10,7 +10,7 @@
 //! | `X-Content-Type-Options` | `nosniff` | everything | `security-headers` |
 //! | `Referrer-Policy` | `strict-origin-when-cross-origin` | pages | `security-headers` |
 //! | `X-Frame-Options` | `SAMEORIGIN` | pages | `security-headers` |
-//! | `Content-Security-Policy` | made from the page | pages that applgen rendered | `content-security-policy` |
+//! | `Content-Security-Policy` | not sent; `true`: made from each page | pages | `content-security-policy` |
 //! | `Access-Control-Allow-Origin` | not sent | everything | `cors` |
 //!
 //! `no-cache` lets a browser keep a copy and ask whether it still holds, which
@@ -28,13 +28,14 @@ use crate::site::UrlPath;
 /// Which pages get a `Content-Security-Policy`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Csp {
-    /// Those that applgen rendered: what they need is known.
+    /// None: a script that adds others at run time, or an author's style, would
+    /// be stopped without a word to the author.
     #[default]
-    Generated,
-    /// All; a script that adds others at run time is then stopped.
-    All,
-    /// None.
     Off,
+    /// Those that applgen rendered.
+    Generated,
+    /// All.
+    All,
     /// All, and it is this.
     Text(String),
 }
@@ -361,9 +362,16 @@ mod tests {
     #[test]
     fn defaults_and_one_line_that_changes_each() {
         let page = of(&Policy::default(), "", &["/"], "text/html; charset=utf-8");
-        assert_eq!(page.len(), 5, "{page:?}");
+        assert_eq!(page.len(), 4, "{page:?}");
         assert_eq!(page[0], "Cache-Control: no-cache");
-        assert!(page[4].starts_with("Content-Security-Policy: "), "{page:?}");
+        for csp in [Csp::Generated, Csp::All, Csp::Text("x".into())] {
+            let policy = Policy {
+                csp,
+                ..Policy::default()
+            };
+            let page = of(&policy, "", &["/"], "text/html; charset=utf-8");
+            assert!(page[4].starts_with("Content-Security-Policy: "), "{page:?}");
+        }
         let file = of(&Policy::default(), "", &["/a.png"], "image/png");
         assert_eq!(
             file,

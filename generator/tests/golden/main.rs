@@ -5,4 +5,5 @@ mod bad_input;
 mod commands;
 mod decks;
 mod files;
+mod rules;
 mod support;

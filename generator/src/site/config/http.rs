@@ -4,7 +4,7 @@
 //! [http]
 //! clean-urls = true                    # or "redirect", false
 //! security-headers = true
-//! content-security-policy = "generated" # or true, false, a policy of your own
+//! content-security-policy = false      # or true, "generated", a policy of your own
 //! cors = "*"                           # or an origin; not sent without it
 //! cache-pages = "no-cache"
 //! cache-files = "no-cache"
@@ -119,14 +119,14 @@ impl Reader<'_> {
             Some((Some(true), _)) => policy.csp = Csp::All,
             Some((Some(false), _)) => policy.csp = Csp::Off,
             Some((None, item)) => match item.as_str() {
-                Some("generated") => {}
+                Some("generated") => policy.csp = Csp::Generated,
                 Some(text) if header_fault("Content-Security-Policy", text).is_none() => {
                     policy.csp = Csp::Text(text.to_owned());
                 }
                 _ => self.error(
                     item.span(),
                     "`http.content-security-policy` cannot be this",
-                    "`\"generated\"` (the default), `true` for all pages, `false`, or a policy of one line",
+                    "`true` for all pages, `\"generated\"` for those that applgen rendered, `false` (the default), or a policy of one line",
                 ),
             },
         }
