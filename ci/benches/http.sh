@@ -1,37 +1,52 @@
 #!/usr/bin/env bash
 # Requests per second and latency of a `--unix` image beside nginx: loopback, one
-# worker each, kept-alive connections, no log, files of 1 kB and 100 kB, in turns.
+# worker each, the same files with gzip bodies ready, no log, in turns. Then what
+# a request costs in instructions, and an idle connection in memory.
+#
+# Short by default. ROUNDS and SECONDS_EACH make it longer; MODES, SIZES and
+# CONNECTIONS choose: MODES="keep-alive pipelined close", SIZES="1kB 10kB 100kB
+# 10MB", CONNECTIONS="10 1000 10000". By default each mode is measured at 1 kB
+# and 10 connections, each size and each number of connections at keep-alive.
 . "$(dirname "$0")/../lib.sh"
-need wrk nginx netbase=netbase taskset=util-linux
+need wrk nginx netbase=netbase taskset=util-linux valgrind python3 gzip
 build_applgen
 
-rounds=${ROUNDS:-5} seconds=${SECONDS_EACH:-4} connections=${CONNECTIONS:-64}
+rounds=${ROUNDS:-3} seconds=${SECONDS_EACH:-2}
 on_server=() on_client=()
 if (($(nproc) > 1)); then
     on_server=(taskset --cpu-list 0) on_client=(taskset --cpu-list 1)
 fi
+ulimit -n "$(ulimit -Hn)"
 
 site=$TMP/site
 mkdir "$site"
-head -c 1000 /dev/urandom >"$site/1kB.bin"
-head -c 100000 /dev/urandom >"$site/100kB.bin"
+# Words, so that they compress as pages do.
+words() { yes "$(cat README.md ARCHITECTURE.md)" | head -c "$1" >"$site/$2.html" || true; }
+words 1000 1kB
+words 10000 10kB
+words 100000 100kB
+head -c 10000000 /dev/urandom >"$site/10MB.html"
+printf '[http]\nclean-urls = false\n' >"$site/applgen.toml"
 "$APPLGEN" build "$site" -o "$TMP/site.unix" 2>"$TMP/build" || { cat "$TMP/build" >&2; exit 1; }
+for file in "$site"/{1,10,100}kB.html; do gzip -9 -k -n "$file"; done
 free_port
 serve_command "$port" "${on_server[@]}" "$TMP/site.unix" "http=127.0.0.1:$port" threads=1
-applgen_url=$url
+applgen_url=$url applgen_port=$port applgen_pid=$background_pid
 
 free_port
 mkdir "$TMP/nginx"
 cat >"$TMP/nginx/nginx.conf" <<END
 daemon off;
 worker_processes 1;
+worker_rlimit_nofile $(ulimit -n);
 pid $TMP/nginx/pid;
-events { worker_connections 1024; }
+events { worker_connections 16384; }
 http {
     access_log off;
     sendfile on;
     tcp_nopush on;
     tcp_nodelay on;
+    gzip_static on;
     open_file_cache max=100 inactive=600s;
     open_file_cache_valid 600s;
     keepalive_requests 1000000000;
@@ -40,8 +55,9 @@ http {
     fastcgi_temp_path $TMP/nginx/fastcgi;
     uwsgi_temp_path $TMP/nginx/uwsgi;
     scgi_temp_path $TMP/nginx/scgi;
+    types { text/html html; }
     server {
-        listen 127.0.0.1:$port;
+        listen 127.0.0.1:$port backlog=4096;
         root $site;
     }
 }
@@ -49,42 +65,113 @@ END
 chmod -R a+rX "$TMP"
 background "$TMP/nginx.log" "${on_server[@]}" \
     nginx -p "$TMP/nginx" -c "$TMP/nginx/nginx.conf" -e "$TMP/nginx/error.log"
-url=http://127.0.0.1:$port nginx_url=$url
+nginx_url=http://127.0.0.1:$port
 for _ in $(seq 250); do
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
     sleep 0.02
 done
 
-# measure URL LABEL : one run of wrk; appends requests/s and latencies in µs.
+cat >"$TMP/pipelined.lua" <<'END'
+init = function(args)
+    local one = wrk.format(nil, wrk.path)
+    all = string.rep(one, 16)
+end
+request = function() return all end
+END
+# measure URL LABEL MODE CONNECTIONS : one run of wrk; appends requests/s and
+# latencies in µs. Clients take no coding, so that both send the same bytes.
 measure() {
+    local url=$1 label=$2 mode=$3 connections=$4 options=() factor=1
+    case $mode in
+        keep-alive) ;;
+        close) options=(--header "Connection: close") ;;
+        pipelined) options=(--script "$TMP/pipelined.lua") factor=1 ;;
+    esac
     "${on_client[@]}" wrk --threads 1 --connections "$connections" --duration "${seconds}s" \
-        --latency "$1" >"$TMP/wrk"
-    grep -E 'Socket errors|Non-2xx' "$TMP/wrk" && fail "$2 did not answer every request"
-    awk -v label="$2" -v to="$TMP/figures" '
+        --timeout 20s --latency "${options[@]}" "$url" >"$TMP/wrk" 2>&1
+    grep -q 'Non-2xx' "$TMP/wrk" && fail "$label did not answer every request"
+    awk -v label="$label" -v to="$TMP/figures" '
         function us(text) { return text ~ /us$/ ? text + 0 : text ~ /ms$/ ? text * 1e3 : text * 1e6 }
         $1 == "50%" { p50 = us($2) }
         $1 == "99%" { p99 = us($2) }
         $1 == "Requests/sec:" { rate = $2 }
         END { if (rate == "") exit 1; print label, rate, p50, p99 >>to }' "$TMP/wrk" ||
-        fail "wrk printed no figures"
+        { cat "$TMP/wrk" >&2; fail "wrk printed no figures"; }
 }
 # median LABEL COLUMN : of all rounds.
 median() {
     awk -v label="$1" -v column="$2" '$1 == label { print $column }' "$TMP/figures" |
         sort -n | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'
 }
-
-say "wrk, 1 thread, $connections connections, $rounds rounds of $seconds s in turns, medians"
-for size in 1kB 100kB; do
+# compare MODE SIZE CONNECTIONS : in turns, and the ratio.
+compare() {
+    local mode=$1 size=$2 connections=$3 what="$2, $1, $3 connections" server
     for _ in $(seq "$rounds"); do
-        measure "$applgen_url/$size.bin" "applgen-$size"
-        measure "$nginx_url/$size.bin" "nginx-$size"
+        measure "$applgen_url/$size.html" "applgen-$mode-$size-$connections" "$mode" "$connections"
+        measure "$nginx_url/$size.html" "nginx-$mode-$size-$connections" "$mode" "$connections"
     done
     for server in applgen nginx; do
-        label=$server-$size
-        printf '%-32s %9.0f requests/s   median latency %6.0f µs, 99th percentile %6.0f µs\n' \
-            "$size, $server" "$(median "$label" 2)" "$(median "$label" 3)" "$(median "$label" 4)"
+        local label=$server-$mode-$size-$connections
+        printf '%-42s %9.0f requests/s   p50 %7.0f µs, p99 %7.0f µs\n' \
+            "$what, $server" "$(median "$label" 2)" "$(median "$label" 3)" "$(median "$label" 4)"
     done
-    awk -v size="$size" -v ours="$(median "applgen-$size" 2)" -v theirs="$(median "nginx-$size" 2)" \
-        'BEGIN { printf "%-32s %9.2f × nginx\n", size ", applgen to nginx", ours / theirs }'
-done
+    awk -v what="$what" -v ours="$(median "applgen-$mode-$size-$connections" 2)" \
+        -v theirs="$(median "nginx-$mode-$size-$connections" 2)" \
+        'BEGIN { printf "%-42s %9.2f × nginx\n", what, ours / theirs }'
+}
+
+say "wrk, 1 thread, $rounds rounds of $seconds s in turns, medians"
+if [[ -n ${MODES:-}${SIZES:-}${CONNECTIONS:-} ]]; then
+    for mode in ${MODES:-keep-alive pipelined close}; do
+        for size in ${SIZES:-1kB 10kB 100kB 10MB}; do
+            for connections in ${CONNECTIONS:-10 1000 10000}; do
+                compare "$mode" "$size" "$connections"
+            done
+        done
+    done
+else
+    for size in 1kB 10kB 100kB 10MB; do compare keep-alive "$size" 10; done
+    for mode in pipelined close; do compare "$mode" 1kB 10; done
+    for connections in 1000 10000; do compare keep-alive 1kB "$connections"; done
+fi
+
+# System calls of a small answer.
+if command -v strace >/dev/null; then
+    timeout 30 strace -f -c -o "$TMP/calls" -p "$applgen_pid" &
+    tracer=$!
+    sleep 1
+    python3 - "$applgen_port" 1000 <<'END'
+import http.client, sys
+connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
+for _ in range(int(sys.argv[2])):
+    connection.request("GET", "/1kB.html")
+    connection.getresponse().read()
+END
+    kill -INT "$tracer" && wait "$tracer" || true
+    awk '$NF ~ /^(epoll_wait|read|recvfrom|write|writev|sendto|sendmsg)$/ { printf "%s %.2f a request\n", $NF, $4 / 1000 }' "$TMP/calls"
+fi
+
+# Instructions of a request, in this process: what so many more requests cost.
+instructions() {
+    free_port
+    rm -f "$TMP/callgrind"
+    serve_command "$port" valgrind --quiet --tool=callgrind --callgrind-out-file="$TMP/callgrind" \
+        "$TMP/site.unix" "http=127.0.0.1:$port" threads=1 sandbox=off
+    python3 - "$port" "$1" <<'END'
+import http.client, sys
+connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=60)
+fields = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+          "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+          "Accept-Language": "en-US,en;q=0.5", "Accept-Encoding": "gzip, deflate, br, zstd"}
+for _ in range(int(sys.argv[2])):
+    connection.request("GET", "/1kB.html", headers=fields)
+    connection.getresponse().read()
+END
+    stop "$background_pid"
+    awk '/^(summary|totals):/ { print $2; exit }' "$TMP/callgrind"
+}
+few=$(instructions 500) many=$(instructions 1500)
+printf '%-42s %9d\n' "instructions of a request, 1 kB, br" $(((many - few) / 1000))
+
+python3 ci/http/attack.py "127.0.0.1:$applgen_port" --idle 10000 --seconds 0 --path /1kB.html \
+    --pid "$applgen_pid" | grep '^memory' || true

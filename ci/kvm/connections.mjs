@@ -10,7 +10,7 @@ import { connect } from 'node:net';
 
 const [host, port, path, file, connections, requests] = process.argv.slice(2);
 const expected = readFileSync(file);
-const request = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+const request = `GET ${path} HTTP/1.1\r\nHost: ${host.includes(':') ? `[${host}]` : host}\r\n\r\n`;
 
 function open() {
   return new Promise((resolve, reject) => {

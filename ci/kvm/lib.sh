@@ -64,6 +64,8 @@ power_off() {
 # qemu_of PID : QEMU's own process id, below `timeout`.
 qemu_of() { cut -d' ' -f1 "/proc/$1/task/$1/children"; }
 
-# Processor time of a process so far, in ticks of 10 ms; its resident memory in kB.
+# Processor time of a process so far, in ticks of 10 ms; its resident memory in
+# kB; the guest's memory that was touched, if it is a memory-backend-memfd.
 cpu_ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'; }
 resident_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
+touched_kb() { awk '/^RssShmem/ { print $2 }' "/proc/$1/status"; }

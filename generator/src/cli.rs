@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::image::Target;
+use crate::{deploy::cli as deploy, image::Target};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
@@ -33,18 +33,40 @@ pub enum Command {
     Build(Build),
     /// Build a site, or take an image, and serve it until interrupted
     ///
-    /// Prints `listening http://ADDRESS:PORT/` on standard output once it answers.
+    /// Prints `listening http://ADDRESS:PORT/` on standard output once it answers, and
+    /// `listening dns://ADDRESS:PORT` for zones.
     Run(Run),
-    /// Find broken links and references, without network
+    /// Find broken links, references and zones, without network
     ///
-    /// Exits with 1 when there is anything to mend.
+    /// Exits with 1 when there is anything to mend. What is legal in a zone but suspicious is
+    /// told, and fails the check with `--strict` alone.
     Check(Check),
-    /// Show what is in an image: paths, sizes, decks, features and why
+    /// Show what is in an image: paths, sizes, decks, zones, features and why
     Inspect(Inspect),
+    /// Build a site, and commit its image to a deployment repository
+    ///
+    /// Says nothing new where the image is live already. Prints the name and the commit of
+    /// each deploy.
+    Deploy(deploy::Deploy),
+    /// Show what was deployed, when, and from which source
+    Log(deploy::Log),
+    /// Show what changed between two deploys or images: paths, headers, zone records
+    Diff(deploy::Diff),
+    /// Go back to an earlier deploy, by a new commit
+    Rollback(deploy::Rollback),
+    /// Find the deploy that broke something, by running a test on candidates
+    Bisect(deploy::Bisect),
+    /// Check hashes and signatures of what is deployed
+    ///
+    /// Exits with 1 when it is not to be run.
+    Verify(deploy::Verify),
     /// Make a first site
     New(New),
     /// Show what is installed, what is missing, and how to get it
     Doctor,
+    /// Compile the kernels that a release carries
+    #[command(hide = true)]
+    Kernels(Kernels),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Print the manual page, or write those of all commands into a directory
@@ -86,7 +108,7 @@ impl TargetFlags {
 /// Arguments of `build`.
 #[derive(Debug, Args)]
 pub struct Build {
-    /// A site directory, or a single Markdown file
+    /// A site directory, or a single Markdown or zone file
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub site: PathBuf,
     /// What the image runs on.
@@ -100,7 +122,7 @@ pub struct Build {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// A site directory, a single Markdown file, or an image
+    /// A site directory, a single Markdown or zone file, or an image
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub site: PathBuf,
     /// What the site runs on; an image knows it itself.
@@ -109,10 +131,13 @@ pub struct Run {
     /// Serve HTTP on PORT of 127.0.0.1, or on ADDRESS:PORT; port 0 takes a free one
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = socket)]
     pub http: Option<String>,
+    /// Serve DNS on PORT of 127.0.0.1, or on ADDRESS:PORT; port 0 takes a free one
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = socket)]
+    pub dns: Option<String>,
     /// Give a virtual machine so much memory
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(8..=65536))]
     pub memory: Option<u32>,
-    /// Log each request to standard error, in the Common Log Format
+    /// Log each HTTP request to standard error, in the Common Log Format
     #[arg(long)]
     pub log: bool,
 }
@@ -120,9 +145,12 @@ pub struct Run {
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// A site directory, or a single Markdown file
+    /// A site directory, or a single Markdown or zone file
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub site: PathBuf,
+    /// Fail on what is suspicious in DNS zones too
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// Arguments of `inspect`.
@@ -144,6 +172,20 @@ pub struct New {
     /// Where: a directory that does not exist yet, or is empty
     #[arg(value_hint = ValueHint::DirPath)]
     pub directory: PathBuf,
+    /// Add a GitHub workflow that builds, checks, signs and deploys the site
+    #[arg(long)]
+    pub ci: bool,
+}
+
+/// Arguments of `kernels`.
+#[derive(Debug, Args)]
+pub struct Kernels {
+    /// The release's data folder
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
+    /// These targets alone
+    #[arg(long = "target", value_name = "TARGET", value_parser = deploy::target_parser())]
+    pub targets: Vec<Target>,
 }
 
 /// What `new` makes.
@@ -153,6 +195,8 @@ pub enum Kind {
     Slides,
     /// A site of plain files
     Files,
+    /// A DNS zone
+    Dns,
 }
 
 /// Arguments of `completions`.

@@ -315,9 +315,9 @@ impl Platform for Devices {
             return None;
         }
         // SAFETY: the layout is not empty.
-        let start = NonNull::new(unsafe { Heap::alloc_zeroed(&crate::start::HEAP, layout) })?;
-        // SAFETY: fresh from the heap, zeroed, never given back; the heap is
-        // mapped one to one.
+        let start = NonNull::new(unsafe { Heap::alloc(&crate::start::HEAP, layout) })?;
+        // SAFETY: fresh from the heap, never given back, and mapped one to one;
+        // what the machine left there is a value of every byte.
         Some(unsafe { Dma::new(start, bytes) })
     }
 

@@ -2,24 +2,38 @@
 
 use crate::exit::Exit;
 use crate::pc::{Card, Machine};
-use crate::start::{fail, say};
-use crate::x86_64::power;
+use crate::start::{fail, say, say_part};
+use crate::x86_64::{cpu, power};
 use applgen_net::{Console, Line, Server, Setup};
 
 /// How often the device is asked whether it still works, in microseconds.
 const CHECK_MICROS: u64 = 1_000_000;
 
 /// Lines go to the machine's console.
-struct Screen;
+struct Screen {
+    /// The time stamp counter at the start, if the ticks from there to the first
+    /// socket are to be told.
+    since: Option<u64>,
+}
 
 impl Console for Screen {
-    fn line(&mut self, _kind: Line, text: &str) {
+    fn line(&mut self, kind: Line, text: &str) {
+        if kind == Line::Listening
+            && let Some(since) = self.since.take()
+        {
+            say(&format_args!("ticks {}", cpu::tsc().wrapping_sub(since)));
+        }
         say(&text);
+    }
+
+    fn access(&mut self, part: &str) {
+        say_part(part);
     }
 }
 
 /// Serves until the power button is pressed.
-pub fn serve<'b>(mut machine: Machine, mut card: Card, setup: &Setup<'b>) -> ! {
+pub fn serve<'b>(mut machine: Machine, mut card: Card, setup: &Setup<'b>, since: Option<u64>) -> ! {
+    let mut screen = Screen { since };
     let mut server = match Server::new(setup) {
         Ok(server) => server,
         Err(error) => fail(exit_for(&error), &error),
@@ -27,7 +41,7 @@ pub fn serve<'b>(mut machine: Machine, mut card: Card, setup: &Setup<'b>) -> ! {
     let mut checked = 0;
     loop {
         let now = machine.now();
-        let turn = server.poll(&mut card, now, &mut Screen);
+        let turn = server.poll(&mut card, now, &mut screen);
         if turn.stopped {
             power::off();
         }

@@ -14,9 +14,9 @@ use crate::trial;
 use crate::x86_64::interrupts::{self, Frame};
 use crate::x86_64::paging::{PAGE, Regions};
 use crate::x86_64::power::Physical;
+use crate::x86_64::tables;
 #[cfg(feature = "virtio")]
 use crate::x86_64::{power, serial, serial::Serial};
-use crate::x86_64::tables;
 #[cfg(feature = "xen")]
 use crate::xen::machine::{self as power, self as serial, Serial};
 use applgen_bundle::boot::{Keys, Words};
@@ -106,17 +106,18 @@ pub(crate) extern "C" fn start(start_info: u64, entered: u64) -> ! {
         Err(error) => fail(Exit::Bundle, &error),
     };
     let words = words(&bundle, line);
-    let _ = entered;
     trial::run(line);
     #[cfg(feature = "virtio")]
-    on_pc(firmware, line, words, bundle);
+    on_pc(firmware, line, words, bundle, entered);
+    #[cfg(feature = "xen")]
+    let _ = entered;
     #[cfg(feature = "xen")]
     crate::xen::machine::serve(words, bundle, || HEAP.left());
 }
 
 /// The rest of a guest's life on a PC with virtio devices.
 #[cfg(feature = "virtio")]
-fn on_pc(firmware: Firmware, line: &str, words: Words<'_>, bundle: Bundle<'_>) -> ! {
+fn on_pc(firmware: Firmware, line: &str, words: Words<'_>, bundle: Bundle<'_>, entered: u64) -> ! {
     let mut machine = match Machine::start(firmware) {
         Ok(machine) => machine,
         Err((why, message)) => fail(why, &message),
@@ -153,7 +154,8 @@ fn on_pc(firmware: Firmware, line: &str, words: Words<'_>, bundle: Bundle<'_>) -
         seed,
         memory_bytes: HEAP.left(),
     };
-    serve::serve(machine, card, &setup)
+    let since = trial::wants_ticks(line).then_some(entered);
+    serve::serve(machine, card, &setup, since)
 }
 
 /// The monitor's structure; `None` if there is none.
@@ -234,6 +236,11 @@ fn too_little_memory(error: TooLittle) -> ! {
 /// Shows a line on the console.
 pub(crate) fn say(message: &dyn Display) {
     let _ = writeln!(Serial, "{message}");
+}
+
+/// Shows a part of a line.
+pub(crate) fn say_part(text: &str) {
+    let _ = Serial.write_str(text);
 }
 
 /// Says what is wrong, and stops.

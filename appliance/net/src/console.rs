@@ -7,19 +7,19 @@ pub enum Line {
     /// A socket answers from now on: `listening http://192.0.2.2:80/`. Data:
     /// a process writes it to standard output.
     Listening,
-    /// A line of the access log.
-    Access,
     /// Something an operator may want to know, such as a lease that was lost.
     Notice,
 }
 
-/// Takes whole lines.
+/// Takes lines: printable ASCII, whatever a client has sent.
 pub trait Console {
-    /// Shows one line. `text` is printable ASCII, has no line end, and is at
-    /// most [`LINE_BYTES`] long.
+    /// Shows one line, without its end, of at most [`LINE_BYTES`].
     fn line(&mut self, kind: Line, text: &str);
+
+    /// Shows a part of a line of the access log. A line comes in parts one
+    /// after another, its end (`\n`) included, and may be long.
+    fn access(&mut self, part: &str);
 }
 
-/// The longest line that a [`Console`] is given, in bytes; longer request
-/// lines are cut in the access log.
-pub const LINE_BYTES: usize = 1024;
+/// The longest line that a [`Console`] is given at once, in bytes.
+pub const LINE_BYTES: usize = 256;

@@ -36,6 +36,9 @@ pub enum Kind<'f> {
     /// A neighbor solicitation, and whose address is wanted.
     #[cfg(feature = "ipv6")]
     Solicitation(Solicitation),
+    /// A router asks who is in which group.
+    #[cfg(feature = "ipv6")]
+    GroupQuery,
     /// A router's word that packets of this connection are too large for it:
     /// the segment that was, as far as its ports.
     TooBig(Flow),
@@ -194,6 +197,12 @@ fn ipv6(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
                         source: packet.src_addr(),
                         target: icmp.target_addr(),
                     }))
+                }
+                Icmpv6Message::MldQuery => {
+                    // From the link itself (RFC 3810 §5.1.14).
+                    let is_near =
+                        packet.hop_limit() == 1 && packet.src_addr().is_unicast_link_local();
+                    (is_near && is_right()).then_some(Kind::GroupQuery)
                 }
                 Icmpv6Message::PktTooBig => {
                     let original = payload.get(8..)?;

@@ -3,7 +3,7 @@
 use crate::log;
 use crate::service::{After, Answer, At, Step, Surroundings};
 use applgen_bundle::http::Site;
-use applgen_http::{Connection, Reply};
+use applgen_http::{Connection, Reply, log::Format};
 
 /// The site, and where it is served.
 #[derive(Debug)]
@@ -12,8 +12,8 @@ pub struct Http<'b> {
     pub site: Site<'b>,
     /// Where.
     pub at: At,
-    /// Whether there is an access log.
-    pub log: bool,
+    /// What the lines of the access log look like, if there is one.
+    pub log: Option<Format>,
 }
 
 impl<'b> Http<'b> {
@@ -27,8 +27,10 @@ impl<'b> Http<'b> {
         match connection.step(&self.site, input, with.clock.date(), with.head) {
             applgen_http::Step::Need { consumed } => Step::Need(consumed),
             applgen_http::Step::Reply { consumed, reply } => {
-                if self.log && reply.status != 100 {
-                    log::access(with, input, &reply);
+                if let Some(format) = self.log
+                    && !reply.unfinished
+                {
+                    log::access(format, with, input, &reply);
                 }
                 Step::Answer(consumed, answer(&reply))
             }
@@ -38,8 +40,8 @@ impl<'b> Http<'b> {
     /// What a client is told that did not finish its request in time.
     pub fn timed_out(&self, with: &mut Surroundings<'_>) -> Answer<'b> {
         let reply = applgen_http::timed_out(with.clock.date(), with.head);
-        if self.log {
-            log::access(with, &[], &reply);
+        if let Some(format) = self.log {
+            log::access(format, with, &[], &reply);
         }
         answer(&reply)
     }

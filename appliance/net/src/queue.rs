@@ -4,6 +4,9 @@
 //! order of time: who begins to wait goes to its end. So only the front of a
 //! list can be over time, and it is also the one to let go when there is no
 //! room. That is all that timers have to do above TCP, at a few writes each.
+//!
+//! Free places alone are a stack: who was freed last is taken first, so that
+//! memory that nobody has touched stays that way for as long as it can.
 
 use alloc::vec::Vec;
 
@@ -94,14 +97,43 @@ impl Queues {
         Some((key, link.since))
     }
 
+    /// Who waits for this since the shortest time.
+    pub fn newest(&self, waiting: Waiting) -> Option<u16> {
+        let key = self.list(waiting).last;
+        self.links.get(usize::from(key)).map(|_| key)
+    }
+
     /// From `now` on it waits for this.
     pub fn wait(&mut self, key: u16, waiting: Waiting, now: u64) {
         self.unlink(key);
-        self.append(key, waiting, now);
+        if waiting == Waiting::Free {
+            self.prepend(key, waiting, now);
+        } else {
+            self.append(key, waiting, now);
+        }
     }
 
     fn list(&self, waiting: Waiting) -> List {
         self.lists[waiting as usize]
+    }
+
+    fn prepend(&mut self, key: u16, waiting: Waiting, now: u64) {
+        let list = &mut self.lists[waiting as usize];
+        let Some(link) = self.links.get_mut(usize::from(key)) else {
+            return;
+        };
+        *link = Link {
+            since: now,
+            before: NONE,
+            after: list.first,
+            waiting,
+        };
+        match self.links.get_mut(usize::from(list.first)) {
+            Some(first) => first.before = key,
+            None => list.last = key,
+        }
+        list.first = key;
+        list.length += 1;
     }
 
     fn append(&mut self, key: u16, waiting: Waiting, now: u64) {
@@ -170,9 +202,11 @@ mod tests {
         assert_eq!(order(&queues, Waiting::Idle), [1, 2]);
         assert_eq!(queues.oldest(Waiting::Idle), Some((1, 11)));
         assert_eq!(queues.oldest(Waiting::Send), Some((0, 20)));
+        assert_eq!(queues.newest(Waiting::Idle), Some(2));
         assert_eq!(queues.oldest(Waiting::Linger), None);
+        assert_eq!(queues.newest(Waiting::Linger), None);
         queues.wait(0, Waiting::Free, 40);
-        assert_eq!(order(&queues, Waiting::Free), [3, 0]);
+        assert_eq!(order(&queues, Waiting::Free), [0, 3]);
         assert_eq!(order(&queues, Waiting::Send), []);
     }
 

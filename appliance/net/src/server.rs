@@ -5,6 +5,8 @@ use crate::console::Console;
 #[cfg(feature = "dhcp")]
 use crate::dhcp::{Change, Dhcp};
 use crate::frame::{Frame, Kind};
+#[cfg(feature = "ipv6")]
+use crate::groups;
 use crate::limits::{FRAMES_PER_TURN, STOP_MICROS};
 use crate::link::Link;
 use crate::neighbor;
@@ -123,7 +125,10 @@ impl<'b> Server<'b> {
         };
         deadline = deadline.min(self.tcp.run(&mut turn));
         if let Stopping::Since(since) = self.stopping {
-            deadline = deadline.min(since + STOP_MICROS);
+            deadline = match stopped {
+                true => u64::MAX,
+                false => deadline.min(since.saturating_add(STOP_MICROS)),
+            };
         }
         nic.flush();
         Poll {
@@ -228,6 +233,11 @@ impl<'b> Server<'b> {
                 neighbor::solicited(solicitation, frame.sender, &self.link, arrival.out);
                 Written::Frame
             }
+            #[cfg(feature = "ipv6")]
+            Kind::GroupQuery => {
+                groups::report(groups::Reason::Asked, &self.link, arrival.out);
+                Written::Frame
+            }
             Kind::TooBig(flow) => {
                 self.tcp.too_big(flow);
                 Written::Frame
@@ -292,6 +302,8 @@ impl<'b> Server<'b> {
         if core::mem::take(&mut self.announce_ipv6)
             && let Some(own) = self.link.ipv6
         {
+            groups::report(groups::Reason::New, &self.link, &mut self.out);
+            send(nic, &self.link, &mut self.out, Written::Frame);
             for address in [Some(own.address()), self.link.link_local()]
                 .into_iter()
                 .flatten()

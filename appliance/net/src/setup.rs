@@ -12,6 +12,8 @@ use core::fmt;
 use core::hash::Hasher;
 use siphasher::sip::SipHasher13;
 use smoltcp::wire::{IpAddress, Ipv4Cidr};
+#[cfg(feature = "http")]
+use {applgen_bundle::boot::Log, applgen_http::log::Format};
 
 /// Bytes of randomness that a server wants from its platform.
 pub const SEED_BYTES: usize = 32;
@@ -120,7 +122,11 @@ impl<'b> Setup<'b> {
             Some(section) => Some(Http {
                 site: applgen_bundle::http::Site::parse(section).map_err(SetupError::Section)?,
                 at: at(self.words.http, HTTP_PORT, "http=", link, dhcp)?,
-                log: self.words.log == Some(applgen_bundle::boot::Log::Common),
+                log: match self.words.log {
+                    Some(Log::Common) => Some(Format::Common),
+                    Some(Log::Json) => Some(Format::Json),
+                    Some(Log::Off) | None => None,
+                },
             }),
             None => None,
         };

@@ -400,3 +400,34 @@ fn requests_in_one_stream_are_answered_in_order() {
         14
     );
 }
+
+#[test]
+fn who_sends_no_more_gets_its_answer_and_the_end() {
+    let mut bench = Bench::new(&setup(bundle(100_000), WORDS));
+    let mut peer = Peer::open(&mut bench, address(1), 4000).unwrap();
+    let last = Segment {
+        control: TcpControl::Fin,
+        ..peer.segment(GET)
+    };
+    let mut answers = bench.segments(last.frame());
+    peer.seq += GET.len() as i32 + 1;
+    let mut came = vec![];
+    let mut ended = false;
+    for _ in 0..20 {
+        ended |= answers.iter().any(|seen| seen.fin);
+        peer.take(&answers, &mut came);
+        let ack = peer.ack.wrapping_add(i32::from(ended));
+        let thanks = Segment {
+            ack: Some(ack),
+            ..peer.segment(b"")
+        };
+        answers = bench.segments(thanks.frame());
+        if ended {
+            break;
+        }
+    }
+    assert!(came.ends_with(&body(4000)) && ended && answers.is_empty());
+    // Nothing is left of it: a remembered end would be there for ten seconds.
+    bench.pass(5);
+    assert_eq!(bench.last.deadline_micros, None);
+}

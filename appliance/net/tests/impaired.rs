@@ -58,13 +58,13 @@ const CASES: [(&str, Impairment); 7] = [
 /// Milliseconds that four files of 100 kB take, fetched at once over both
 /// protocols; frames that were sent, lost, duplicated, reordered.
 const TABLE: &str = "\
-clean, 10 ms                  140   381    0    0    0
-loss 1 %                     2230   438    5    0    0
-loss 5 %                    10285   545   29    0    0
-duplication 5 %               140   391    0   25    0
-reordering 2 %                240   457    0    0    7
-delay 50 ms, jitter 20 ms    2548   643    0    0  354
-all of it                    5131   736   16   13  224
+clean, 10 ms                  140   382    0    0    0
+loss 1 %                     2245   433    5    0    0
+loss 5 %                     7290   509   27    0    0
+duplication 5 %               140   393    0   25    0
+reordering 2 %                240   462    0    0    7
+delay 50 ms, jitter 20 ms    2941   731    0    0  370
+all of it                    3123   759   16   15  278
 ";
 
 #[test]

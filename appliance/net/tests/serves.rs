@@ -33,3 +33,21 @@ fn every_page_over_both_protocols() {
         ]
     );
 }
+
+#[test]
+fn an_answer_of_several_parts() {
+    let mut world = World::new(&setup(bundle(100_000), WORDS), Impairment::NONE, 1);
+    let request = b"GET /picture HTTP/1.1\r\nHost: h\r\nRange: bytes=0-49999,60000-99999\r\n\r\n\
+        GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    let fetch = world.client.fetch(SERVER4, 80, request, 4096);
+    assert!(world.finish(30));
+    let (head, came) = world.client.fetches[fetch].split().unwrap();
+    assert!(head.starts_with("HTTP/1.1 206 "), "{head}");
+    let whole = body(100_000);
+    let find = |part: &[u8]| came.windows(part.len()).position(|at| at == part);
+    let first = find(&whole[..50_000]).expect("the first part");
+    let second = find(&whole[60_000..]).expect("the second part");
+    assert!(first < second);
+    // The request behind it is answered, too.
+    assert!(came.ends_with(&body(6)));
+}

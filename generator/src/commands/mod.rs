@@ -2,11 +2,15 @@
 
 mod build;
 mod check;
+mod deploy;
 mod doctor;
 mod inspect;
+mod kernels;
 mod new;
+mod operate;
 mod pipeline;
 mod run;
+mod sites;
 
 use std::io::Write;
 
@@ -25,8 +29,15 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),
+        Command::Deploy(arguments) => deploy::deploy(&arguments),
+        Command::Log(arguments) => operate::log(&arguments),
+        Command::Diff(arguments) => operate::diff(&arguments),
+        Command::Rollback(arguments) => operate::rollback(&arguments),
+        Command::Bisect(arguments) => operate::bisect(&arguments),
+        Command::Verify(arguments) => operate::verify(&arguments),
         Command::New(arguments) => new::new(&arguments),
         Command::Doctor => doctor::doctor(),
+        Command::Kernels(arguments) => kernels::kernels(&arguments),
         Command::Completions(arguments) => {
             let mut script = Vec::new();
             clap_complete::generate(arguments.shell, &mut Cli::command(), "applgen", &mut script);

@@ -16,6 +16,7 @@ pub fn new(arguments: &New) -> Result<(), Failure> {
     let name = match arguments.kind {
         Kind::Slides => "slides",
         Kind::Files => "files",
+        Kind::Dns => "dns",
     };
     let scaffold = templates::directory(&format!("new/{name}"));
     let target = &arguments.directory;
@@ -28,10 +29,43 @@ pub fn new(arguments: &New) -> Result<(), Failure> {
     };
     fs::create_dir_all(target).map_err(cannot)?;
     write(scaffold, scaffold.path(), target).map_err(cannot)?;
+    if arguments.ci {
+        write_workflow(target).map_err(cannot)?;
+    }
     let shown = target.display();
     report::say(&format!(
         "made `{shown}`; look at it with `applgen run {shown}`"
     ));
+    Ok(())
+}
+
+/// Where applgen itself is developed, and so its action and its releases.
+const REPOSITORY: &str = match option_env!("APPLGEN_REPOSITORY") {
+    Some(repository) => repository,
+    None => "applgen/applgen",
+};
+
+/// The commit that this applgen was built from, where the build says so; else
+/// the tag of its version.
+const COMMIT: &str = match option_env!("APPLGEN_COMMIT") {
+    Some(commit) => commit,
+    None => concat!("v", env!("CARGO_PKG_VERSION")),
+};
+
+/// The workflow that deploys the site. It is filled in by hand and not by the
+/// template engine, whose braces are GitHub's too.
+fn write_workflow(target: &Path) -> io::Result<()> {
+    let folder = target.join(".github/workflows");
+    fs::create_dir_all(&folder)?;
+    let template = templates::directory("ci").get_file("ci/deploy.yml");
+    let text = template
+        .and_then(|file| file.contents_utf8())
+        .unwrap_or_default();
+    let text = text
+        .replace("{{ repository }}", REPOSITORY)
+        .replace("{{ commit }}", COMMIT);
+    fs::write(folder.join("deploy.yml"), text)?;
+    report::say("made `.github/workflows/deploy.yml`; its first lines say how to set it up");
     Ok(())
 }
 

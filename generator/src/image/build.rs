@@ -6,7 +6,7 @@ use crate::{
         attach::{AttachError, attach},
         descriptors::{self, DescriptorError},
         kernel::kernel,
-        manifest::{Parts, path_for},
+        manifest::{Parts, ZonePart, path_for},
         write::{self, WriteError},
     },
     report::Diagnostic,
@@ -24,6 +24,8 @@ pub struct Order<'a> {
     pub features: &'a Features,
     /// What it serves.
     pub bundle: &'a FinishedBundle,
+    /// The zones among it.
+    pub zones: &'a [ZonePart],
     /// The commit of the site.
     pub source: Option<Revision>,
     /// Where it goes; the manifest goes beside it.
@@ -84,6 +86,7 @@ pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, Ima
         kernel: &kernel,
         attached: &attached,
         bundle: order.bundle,
+        zones: order.zones,
         source: order.source.clone(),
         written: image.written(),
     });

@@ -8,6 +8,7 @@
 pub mod attach;
 pub mod build;
 pub mod compile;
+pub mod cost;
 pub mod descriptors;
 pub mod digest;
 pub mod doctor;

@@ -105,6 +105,16 @@ impl Target {
         }
     }
 
+    /// Whether one of its kernels could be without a feature and still serve
+    /// something.
+    pub fn can_do_without(self, feature: Feature, features: &Features) -> bool {
+        let serves = |feature: Feature| feature.is_protocol();
+        let others = features
+            .iter()
+            .any(|(other, _)| other != feature && serves(other));
+        feature.cargo_feature(self).is_some() && (!serves(feature) || others)
+    }
+
     /// The cargo features that all of its kernels have.
     fn own_features(self) -> &'static [&'static str] {
         match self {
@@ -122,6 +132,8 @@ impl Target {
 pub enum Feature {
     /// Answers over HTTP.
     Http,
+    /// Answers over DNS.
+    Dns,
     /// IPv6 and neighbour discovery.
     Ipv6,
     /// The IPv4 address from a DHCP server.
@@ -129,12 +141,31 @@ pub enum Feature {
 }
 
 impl Feature {
+    /// Every feature.
+    pub const ALL: &[Self] = &[Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp];
+
     /// The word that names it in manifests.
     pub fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::Dns => "dns",
             Self::Ipv6 => "ipv6",
             Self::Dhcp => "dhcp",
+        }
+    }
+
+    /// The feature of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp]
+            .into_iter()
+            .find(|feature| feature.name() == name)
+    }
+
+    /// Whether it is something to serve, without which there is no server.
+    fn is_protocol(self) -> bool {
+        match self {
+            Self::Http | Self::Dns => true,
+            Self::Ipv6 | Self::Dhcp => false,
         }
     }
 
@@ -142,7 +173,8 @@ impl Feature {
     /// every kernel of the target has it.
     fn cargo_feature(self, target: Target) -> Option<&'static str> {
         match (target, self) {
-            // A process has all of it: its host's network, and files to serve.
+            (Target::Unix, Self::Http | Self::Dns) => Some(self.name()),
+            // The network of a process is its host's, or all that there is.
             (Target::Unix | Target::Tap, _) => None,
             (Target::Kvm | Target::Xen, feature) => Some(feature.name()),
         }
@@ -165,6 +197,30 @@ impl Features {
     /// Adds a feature; the first reason given for it stays.
     pub fn need(&mut self, feature: Feature, reason: impl Into<String>) {
         self.reasons.entry(feature).or_insert_with(|| reason.into());
+    }
+
+    /// Every set that an image can have, each target's kernels once: all that
+    /// serve something.
+    pub fn all_for(target: Target) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for chosen in 0..1_u32 << Feature::ALL.len() {
+            let mut features = Self::new();
+            for (bit, &feature) in Feature::ALL.iter().enumerate() {
+                if chosen & (1 << bit) != 0 {
+                    features.need(feature, "a release has all");
+                }
+            }
+            let serves = features.has(Feature::Http) || features.has(Feature::Dns);
+            let kernel = features.cargo_features(target);
+            if serves
+                && all
+                    .iter()
+                    .all(|other| other.cargo_features(target) != kernel)
+            {
+                all.push(features);
+            }
+        }
+        all
     }
 
     /// The same without one, to see what that costs.
@@ -204,6 +260,23 @@ mod tests {
             assert_eq!(Target::from_suffix(target.suffix()), Some(*target));
         }
         assert_eq!(Target::from_suffix("amiga"), None);
+    }
+
+    #[test]
+    fn a_server_keeps_something_to_serve() {
+        let mut features = Features::new();
+        features.need(Feature::Http, "slides");
+        features.need(Feature::Ipv6, "an address");
+        assert!(!Target::Kvm.can_do_without(Feature::Http, &features));
+        assert!(Target::Kvm.can_do_without(Feature::Ipv6, &features));
+        assert!(!Target::Unix.can_do_without(Feature::Ipv6, &features));
+    }
+
+    #[test]
+    fn every_kernel_of_a_target_is_listed_once() {
+        assert_eq!(Features::all_for(Target::Tap).len(), 1);
+        assert_eq!(Features::all_for(Target::Unix).len(), 3);
+        assert_eq!(Features::all_for(Target::Kvm).len(), 12);
     }
 
     #[test]

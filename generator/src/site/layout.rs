@@ -6,6 +6,7 @@
 //! | `slides/NAME/` with `content.md`, `slides.md` or `index.md`; `slides/NAME.md`; `slides.md` | decks |
 //! | `slides/NAME/index.html` and no Markdown | a finished deck, served as it is |
 //! | only bare `*.md` pages | a deck each |
+//! | `zones/*.zone` | DNS zones; nothing in `zones/` is served as a file |
 //! | `static/`, or none of the above | files as they are |
 //!
 //! A directory with an `index.html` of its own at the top and no deck in
@@ -73,6 +74,8 @@ pub struct Layout {
     pub decks: Vec<Deck>,
     /// The files, by path on disk.
     pub files: Vec<PlainFile>,
+    /// The DNS zones, by path on disk.
+    pub zones: Vec<SourceFile>,
     /// Where the index of several decks goes, if there is one.
     pub index: Option<UrlPath>,
     /// The site is a single file: files beside it are taken along only when it
@@ -96,6 +99,20 @@ impl Layout {
         }
     }
 
+    /// The layout of a single zone file.
+    pub fn of_single_zone(file: SourceFile) -> Self {
+        Self {
+            zones: vec![file],
+            single_file: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether there is anything to serve over HTTP.
+    pub fn has_pages(&self) -> bool {
+        !self.decks.is_empty() || !self.files.is_empty()
+    }
+
     /// The layout of a directory with these files.
     pub fn of_directory(
         named: &Path,
@@ -103,21 +120,23 @@ impl Layout {
         diagnostics: &mut Diagnostics,
     ) -> Result<Self, Failure> {
         refuse_what_is_not_built(&files)?;
+        let (zones, files) = take_zones(files);
         let mut found = Found::of(files, diagnostics);
-        let layout = if !found.decks.is_empty() {
+        let mut layout = if !found.decks.is_empty() {
             found.decks_and_static()
         } else if found.only_bare_markdown() {
             found.bare_decks()
         } else {
             found.plain(diagnostics)
         };
-        if layout.decks.is_empty() && layout.files.is_empty() {
+        layout.zones = zones;
+        if !layout.has_pages() && layout.zones.is_empty() {
             return Err(Failure::site(
                 Diagnostic::error(format!(
                     "`{}` holds nothing that could be served",
                     named.display()
                 ))
-                .hint("put a deck into `slides/NAME/content.md`, or files into `static/`; `applgen new slides DIR` makes a first site"),
+                .hint("put a deck into `slides/NAME/content.md`, files into `static/`, or zones into `zones/`; `applgen new slides DIR` makes a first site"),
             ));
         }
         Ok(layout)
@@ -140,17 +159,27 @@ fn refuse_what_is_not_built(files: &[SourceFile]) -> Result<(), Failure> {
             .hint("build it with `zola build`, then `applgen build public`"),
         ));
     }
-    if let Some(zone) = files.iter().find(|f| {
-        f.relative.parent() == Some(Path::new("zones"))
-            && f.relative.extension() == Some(OsStr::new("zone"))
-    }) {
-        return Err(Failure::site(
-            Diagnostic::error("this site has a DNS zone, and zones are not built yet")
-                .at(zone.place())
-                .hint("move `zones/` out of the site directory"),
-        ));
-    }
     Ok(())
+}
+
+/// Whether a path is a zone: `zones/NAME.zone`.
+fn is_zone(path: &Path) -> bool {
+    path.parent() == Some(Path::new("zones")) && path.extension() == Some(OsStr::new("zone"))
+}
+
+/// The zones, and the other files. What else is in `zones/` is there to be
+/// included, and not to be served.
+fn take_zones(files: Vec<SourceFile>) -> (Vec<SourceFile>, Vec<SourceFile>) {
+    if !files.iter().any(|file| is_zone(&file.relative)) {
+        return (Vec::new(), files);
+    }
+    let others = files.into_iter().partition::<Vec<_>, _>(|file| {
+        is_zone(&file.relative) || !file.relative.starts_with("zones")
+    });
+    others
+        .0
+        .into_iter()
+        .partition(|file| is_zone(&file.relative))
 }
 
 /// Names that a deck's Markdown has in its directory, the first one wins.
@@ -526,16 +555,21 @@ mod tests {
     }
 
     #[test]
+    fn zones_are_no_files() {
+        let found = layout(&["zones/a.zone", "zones/hosts.inc", "index.html"]).unwrap();
+        assert_eq!(found.zones.len(), 1);
+        assert_eq!(found.files.len(), 1);
+        let alone = layout(&["zones/a.zone", "zones/hosts.inc"]).unwrap();
+        assert!(!alone.has_pages());
+        assert_eq!(layout(&["zones/a.txt"]).unwrap().files.len(), 1);
+    }
+
+    #[test]
     fn what_is_not_built_is_refused() {
         assert!(
             layout(&["content/_index.md", "config.toml"])
                 .unwrap_err()
                 .contains("Zola")
-        );
-        assert!(
-            layout(&["zones/example.org.zone"])
-                .unwrap_err()
-                .contains("DNS")
         );
         assert!(
             layout(&[])

@@ -148,7 +148,8 @@ fn damage_is_found_and_nothing_panics() {
     let facp = memory.table(b"FACP", &fadt(&[(40, &(dsdt as u32).to_le_bytes())]));
     let root = memory.root(&[facp, 1, u64::MAX]);
     assert!(Tables::find(&memory, root).unwrap().fixed().is_some());
-    for index in 0..memory.0.len() {
+    let step = if cfg!(miri) { 61 } else { 1 };
+    for index in (0..memory.0.len()).step_by(step) {
         for bit in [0, 3, 7] {
             let mut damaged = Fake(memory.0.clone());
             damaged.0[index] ^= 1 << bit;

@@ -71,9 +71,9 @@ const _: () = assert!(OUT + OUT_BYTES as usize <= PAGE_BYTES);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::boxed::Box;
     use crate::xen::{Domain, Refused};
     use core::cell::Cell;
+    use std::boxed::Box;
 
     /// Reads a little from the ring whenever the guest waits.
     struct Reader {
@@ -95,7 +95,11 @@ mod tests {
             let read = self.page.load32(OUT_CONS).wrapping_add(self.takes);
             self.page.store32(OUT_CONS, read);
             self.seen.set(self.seen.get() + 1);
-            self.now.set(if self.takes == 0 { until } else { self.now.get() + 1 });
+            self.now.set(if self.takes == 0 {
+                until
+            } else {
+                self.now.get() + 1
+            });
         }
         fn now(&self) -> u64 {
             self.now.get()

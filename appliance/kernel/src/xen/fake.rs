@@ -79,7 +79,9 @@ impl Host {
     /// Writes a key, as the daemon does for anybody, and fires watches.
     pub fn set(&self, path: &str, value: &str) {
         let path = Self::absolute(path);
-        self.tree.borrow_mut().insert(path.clone(), value.to_string());
+        self.tree
+            .borrow_mut()
+            .insert(path.clone(), value.to_string());
         self.fire(&path);
     }
 
@@ -178,9 +180,9 @@ impl Host {
                 self.watches.borrow_mut().push(watch);
             }
             store::UNWATCH => {
-                self.watches
-                    .borrow_mut()
-                    .retain(|(path, token)| (path.as_str(), token.as_str()) != (parts[0], parts[1]));
+                self.watches.borrow_mut().retain(|(path, token)| {
+                    (path.as_str(), token.as_str()) != (parts[0], parts[1])
+                });
                 self.message(kind, request, "OK\0");
             }
             store::TRANSACTION_START => self.message(kind, request, "5\0"),
@@ -278,7 +280,8 @@ impl Backend {
 
     /// Asks for an event with the next request.
     pub fn arm(&self) {
-        self.page.store32(ring_abi::REQ_EVENT, self.requests.wrapping_add(1));
+        self.page
+            .store32(ring_abi::REQ_EVENT, self.requests.wrapping_add(1));
     }
 }
 

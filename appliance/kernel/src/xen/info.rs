@@ -67,7 +67,9 @@ impl SharedInfo {
         while words != 0 {
             let word = words.trailing_zeros() as usize;
             words &= words - 1;
-            self.0.atomic64(PENDING + word * 8).swap(0, Ordering::SeqCst);
+            self.0
+                .atomic64(PENDING + word * 8)
+                .swap(0, Ordering::SeqCst);
         }
     }
 

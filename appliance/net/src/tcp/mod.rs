@@ -426,8 +426,10 @@ impl<'b> Tcp<'b> {
                 return;
             }
             let oldest = |waiting| self.queues.oldest(waiting);
-            let stalled =
-                || oldest(Waiting::Send).filter(|(_, since)| now - since >= STALLED_MICROS);
+            let stalled = || {
+                oldest(Waiting::Send)
+                    .filter(|(_, since)| now.saturating_sub(*since) >= STALLED_MICROS)
+            };
             let goes = oldest(Waiting::Linger)
                 .or_else(stalled)
                 .or_else(|| oldest(Waiting::Idle))

@@ -72,7 +72,8 @@ impl<'b> Tcp<'b> {
     /// A place for a new connection: a free one, or else that of the oldest
     /// that is only remembered, or of the oldest whose handshake is not over.
     fn place(&mut self) -> Option<u16> {
-        if let Some((key, _)) = self.queues.oldest(Waiting::Free) {
+        // The one that was used last has its memory already.
+        if let Some(key) = self.queues.newest(Waiting::Free) {
             return Some(key);
         }
         let (key, _) = [Waiting::TimeWait, Waiting::Handshake]

@@ -82,7 +82,7 @@ pub fn server(words: &'static str) -> Server<'static> {
 
 /// Keeps lines.
 #[derive(Debug, Default)]
-pub struct Lines(pub Vec<(Line, String)>);
+pub struct Lines(pub Vec<(Line, String)>, pub String);
 
 impl Console for Lines {
     fn line(&mut self, kind: Line, text: &str) {
@@ -92,6 +92,12 @@ impl Console for Lines {
             "{text:?}"
         );
         self.0.push((kind, text.to_string()));
+    }
+
+    fn access(&mut self, part: &str) {
+        let is_shown = |byte| byte == b'\n' || (32..127).contains(&byte);
+        assert!(part.bytes().all(is_shown), "{part:?}");
+        self.1.push_str(part);
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::device::Device;
 use super::nic::TapNic;
-use super::{sandbox, serve};
+use super::serve;
 use crate::app::fail;
-use applgen_bundle::boot::{Fault, Keys, WordError, Words};
+use crate::sandbox::{Calls, Identity, Sandbox};
+use applgen_bundle::boot::{Fault, Keys, User, WordError, Words};
 use applgen_bundle::{Bundle, TAG_BOOT};
 use applgen_net::nic::Nic;
 use applgen_net::{SEED_BYTES, Server, Setup};
@@ -24,7 +25,9 @@ Serves the site that is in this file on a tap device, with addresses of its own.
   ip=dhcp                   the address comes from a DHCP server (the default)
   ip6=ADDR/PREFIX gw6=ADDR  own IPv6 address, and the gateway
   http=[ADDR:]PORT          where to listen (default 80)
-  log=off|common            access log on stderr (default off)
+  log=off|common|json       access log on stderr (default off)
+  user=UID[:GID]            whom to become when started by root (default 65534:65534)
+  sandbox=on|off            whether to give up what is not needed (default on)
   --help                    this text
 
 SIGTERM, SIGINT and SIGHUP finish the answers in flight, then end it.
@@ -70,7 +73,13 @@ fn start(bundle: &[u8], arguments: &[String]) -> Result<(), String> {
 
     let signals =
         serve::Signals::new().map_err(|error| format!("cannot wait for signals: {error}"))?;
-    sandbox::enter().map_err(|error| format!("cannot enter the sandbox: {error}"))?;
+    if words.sandbox.unwrap_or(true) {
+        let sandbox = Sandbox {
+            calls: Calls::Frames,
+            identity: words.user.map(|User { uid, gid }| Identity { uid, gid }),
+        };
+        sandbox.enter().map_err(|error| error.to_string())?;
+    }
     serve::run(&mut server, &mut nic, &signals).map_err(|error| format!("`tap={name}`: {error}"))
 }
 
@@ -92,8 +101,8 @@ fn words<'a>(bundle: &Bundle<'a>, arguments: &'a [String]) -> Result<Words<'a>, 
 fn explain(error: &WordError<'_>) -> String {
     let hint = match error.fault {
         Fault::Unknown => {
-            "the words are `tap=`, `ip=`, `gw=`, `ip6=`, `gw6=`, `http=` and `log=`; \
-             `--help` explains them"
+            "the words are `tap=`, `ip=`, `gw=`, `ip6=`, `gw6=`, `http=`, `log=`, `user=` and \
+             `sandbox=`; `--help` explains them"
         }
         Fault::NotHere => "`--help` says which words there are",
         Fault::Malformed(_) => return error.to_string(),

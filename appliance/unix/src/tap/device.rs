@@ -199,3 +199,33 @@ fn attach(file: &OwnedFd, mut request: Request, flags: u16) -> Result<(), Errno>
     // SAFETY: the file is `/dev/net/tun`.
     unsafe { ioctl::ioctl(file, call) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_address_is_another_and_no_group() {
+        let of = |mac: [u8; 6]| {
+            let mut answer = [0; 24];
+            answer[2..8].copy_from_slice(&mac);
+            own_mac(answer)
+        };
+        assert_eq!(of([0x52, 1, 2, 3, 4, 5]), [0x52, 1, 2, 3, 4, 4]);
+        assert_eq!(of([0x01, 0, 0, 0, 0, 0]), [0x02, 0, 0, 0, 0, 1]);
+        for first in 0..=255 {
+            let own = of([first, 1, 2, 3, 4, 5]);
+            assert!(own[0] & 3 == 2 && own[5] == 4);
+        }
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_said() {
+        let error = Device::open("applgen-none").unwrap_err().to_string();
+        assert!(
+            error.starts_with("`tap=applgen-none`: no such device"),
+            "{error}"
+        );
+        assert!(error.contains("hint: `ip tuntap add dev applgen-none mode tap`"));
+    }
+}

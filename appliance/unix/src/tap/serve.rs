@@ -46,9 +46,12 @@ impl Console for Streams {
                 let mut stdout = io::stdout().lock();
                 writeln!(stdout, "{text}").and_then(|()| stdout.flush())
             }
-            Line::Access => writeln!(self.log, "{text}"),
             Line::Notice => writeln!(io::stderr().lock(), "note: {text}"),
         };
+    }
+
+    fn access(&mut self, part: &str) {
+        self.log.extend_from_slice(part.as_bytes());
     }
 }
 

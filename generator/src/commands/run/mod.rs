@@ -37,7 +37,7 @@ pub fn run(arguments: &Run) -> Result<(), Failure> {
         let outputs = pipeline::default_outputs();
         let bundled = pipeline::bundle(&arguments.site, &outputs, target, &progress)?;
         build::write(&bundled, &arguments.site, target, &path, &progress)?;
-        build::tell_decks(&bundled);
+        build::tell_content(&bundled);
         path
     };
     let file = || File::open(&image).map_err(|error| cannot_start(&image, &error));
@@ -56,6 +56,7 @@ pub fn run(arguments: &Run) -> Result<(), Failure> {
     }
     let mut words = Vec::new();
     words.extend(arguments.http.iter().map(|socket| format!("http={socket}")));
+    words.extend(arguments.dns.iter().map(|socket| format!("dns={socket}")));
     words.extend(arguments.log.then(|| "log=common".to_owned()));
     // A bare name would be looked for on PATH.
     let program = std::path::absolute(&image).unwrap_or_else(|_| image.clone());

@@ -73,7 +73,13 @@ unsafe fn call(number: u32, one: u64, two: u64) -> Result<u64, Refused> {
 /// As for [`call`], of everything that the structure speaks of.
 unsafe fn call_with<T>(number: u32, operation: u64, argument: &mut T) -> Result<u64, Refused> {
     // SAFETY: the structure is Xen's for the call; memory is mapped one to one.
-    unsafe { call(number, operation, (&raw mut *argument).expose_provenance() as u64) }
+    unsafe {
+        call(
+            number,
+            operation,
+            (&raw mut *argument).expose_provenance() as u64,
+        )
+    }
 }
 
 /// Puts one of Xen's frames in the place of a page.

@@ -42,6 +42,10 @@ impl applgen_net::Console for Lines {
     fn line(&mut self, _: Line, text: &str) {
         say(&text);
     }
+
+    fn access(&mut self, part: &str) {
+        let _ = Serial.write_str(part);
+    }
 }
 
 fn say(message: &dyn Display) {
@@ -108,7 +112,9 @@ pub fn serve(words: Words<'static>, bundle: Bundle<'static>, heap_left: impl Fn(
             server.stop();
             continue;
         }
-        let deadline = poll.deadline_micros.map_or(u64::MAX, |at| at.saturating_mul(1000));
+        let deadline = poll
+            .deadline_micros
+            .map_or(u64::MAX, |at| at.saturating_mul(1000));
         if !poll.frames_left && deadline > MACHINE.now() && !nic.arm() {
             MACHINE.wait(deadline);
         }
@@ -256,7 +262,9 @@ impl Control {
             "" => return false,
             other => {
                 // Not acknowledged: the tool stack gives up, and says so.
-                say(&format_args!("`{other}` is refused: this guest serves from where it is"));
+                say(&format_args!(
+                    "`{other}` is refused: this guest serves from where it is"
+                ));
                 return false;
             }
         };

@@ -37,7 +37,9 @@ impl<H: Hypervisor> Netfront<'_, H> {
                 if part.is_empty() || core::mem::replace(seen, true) {
                     continue;
                 }
-                words.push(if is_v6 { b" ip6=" } else { b" ip=" }).push(part);
+                words
+                    .push(if is_v6 { b" ip6=" } else { b" ip=" })
+                    .push(part);
                 if !part.contains(&b'/') {
                     words.push(if is_v6 { b"/64" } else { b"/24" });
                 }
@@ -65,7 +67,9 @@ impl<H: Hypervisor> Netfront<'_, H> {
         if !ip.is_empty() {
             let (mask, gateway) = (get(b"qubes-netmask")?, get(b"qubes-gateway")?);
             words.push(b" ip=").push(ip.bytes());
-            words.push(b"/").push_number(prefix_of(mask.bytes()).unwrap_or(32));
+            words
+                .push(b"/")
+                .push_number(prefix_of(mask.bytes()).unwrap_or(32));
             if !gateway.is_empty() {
                 words.push(b" gw=").push(gateway.bytes());
             }

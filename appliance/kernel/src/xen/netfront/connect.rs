@@ -57,7 +57,10 @@ impl From<InUse> for LinkError {
 /// `device/vif/N/KEY`: where our own keys are.
 fn device_path(device: u32, key: &[u8]) -> Path {
     let mut path = Path::new();
-    path.push(b"device/vif/").push_number(device).push(b"/").push(key);
+    path.push(b"device/vif/")
+        .push_number(device)
+        .push(b"/")
+        .push(key);
     path
 }
 
@@ -246,7 +249,10 @@ impl<H: Hypervisor> Netfront<'_, H> {
         // The pages that are posted must be seen with the ring; the backend
         // looks by itself when it starts.
         self.receiver.publish();
-        let port = self.hypervisor.allocate_port(domain).map_err(LinkError::Port)?;
+        let port = self
+            .hypervisor
+            .allocate_port(domain)
+            .map_err(LinkError::Port)?;
         self.port = Some(port);
         store.transact(|store, transaction| {
             let mut set = |key: &[u8], value: u32| {

@@ -11,9 +11,7 @@ use applgen_net::nic::{FRAME_BYTES, Received};
 use super::{BUFFER_BYTES, TooFewGrants, frame_of, pool::Pool};
 use crate::xen::{
     Broken, Domain, Grant, GrantTable, InUse, PAGE_BYTES, Page, Ring,
-    abi::netif::{
-        EXTRA_MORE, RX_CSUM_BLANK, RX_DATA_VALIDATED, RX_EXTRA_INFO, RX_MORE_DATA,
-    },
+    abi::netif::{EXTRA_MORE, RX_CSUM_BLANK, RX_DATA_VALIDATED, RX_EXTRA_INFO, RX_MORE_DATA},
 };
 
 /// No page is posted in a slot.

@@ -108,7 +108,9 @@ impl World {
     }
 
     fn key(&self, key: &str) -> std::string::String {
-        self.host.get(&format!("device/vif/0/{key}")).unwrap_or_default()
+        self.host
+            .get(&format!("device/vif/0/{key}"))
+            .unwrap_or_default()
     }
 
     /// What a transmit request names: flags, id, and the frame.
@@ -233,8 +235,13 @@ fn checksums_are_the_backends_where_it_can() {
     world.settle().unwrap();
     let (mut tx, _) = world.backends();
     for length in [80, 81] {
-        let mut frame: Vec<u8> = (0..length).map(|byte| (byte as u8).wrapping_mul(7)).collect();
-        world.nic.transmit(&frame[..40], &[], Checksum::Done).unwrap();
+        let mut frame: Vec<u8> = (0..length)
+            .map(|byte| (byte as u8).wrapping_mul(7))
+            .collect();
+        world
+            .nic
+            .transmit(&frame[..40], &[], Checksum::Done)
+            .unwrap();
         let rest: &'static [u8] = frame.split_off(50).leak();
         world.nic.transmit(&frame, &[rest], complete).unwrap();
         world.nic.flush();
@@ -371,7 +378,11 @@ fn extra_answers_hold_no_data() {
 #[test]
 fn frames_with_errors_are_lost_and_no_more() {
     let (mut world, _, mut rx) = World::connected();
-    for (first, second) in [((4, 60), (0, -1)), ((0, -1), (0, 60)), ((4, 1500), (0, 100))] {
+    for (first, second) in [
+        ((4, 60), (0, -1)),
+        ((0, -1), (0, 60)),
+        ((4, 1500), (0, 100)),
+    ] {
         for (flags, status) in [first, second] {
             let request = rx.take().unwrap();
             respond(&mut rx, request[0].into(), 0, flags, status);
@@ -476,8 +487,16 @@ fn of_several_interfaces_the_first_is_used() {
 fn what_a_tool_stack_left_out_is_named() {
     for (key, value, expected) in [
         ("device/vif/0/mac", "nonsense", LinkError::Key("mac")),
-        ("device/vif/0/backend-id", "70000", LinkError::Key("backend-id")),
-        (&format!("{BACKEND}/feature-rx-copy"), "0", LinkError::NoRxCopy),
+        (
+            "device/vif/0/backend-id",
+            "70000",
+            LinkError::Key("backend-id"),
+        ),
+        (
+            &format!("{BACKEND}/feature-rx-copy"),
+            "0",
+            LinkError::NoRxCopy,
+        ),
     ] {
         let mut world = world(4, 2, 2);
         world.plug();
@@ -502,8 +521,14 @@ fn addresses_as_tool_stacks_write_them() {
         ),
         (
             &[
-                ("xenserver/device/vif/0/static-ip-setting/address", "10.1.0.2/20"),
-                ("xenserver/device/vif/0/static-ip-setting/gateway", "10.1.0.1"),
+                (
+                    "xenserver/device/vif/0/static-ip-setting/address",
+                    "10.1.0.2/20",
+                ),
+                (
+                    "xenserver/device/vif/0/static-ip-setting/gateway",
+                    "10.1.0.1",
+                ),
             ],
             " ip=10.1.0.2/20 gw=10.1.0.1",
         ),
@@ -551,7 +576,8 @@ fn blow() -> impl Strategy<Value = Blow> {
             .prop_map(|(offset, flags, status)| Blow::Nearly(offset, flags, status)),
         any::<[u8; 4]>().prop_map(Blow::Sent),
         (0u8..4).prop_map(|id| Blow::Sent([id, 0, 0, 0])),
-        (any::<bool>(), 0u8..4, any::<u32>()).prop_map(|(ring, at, value)| Blow::Index(ring, at, value)),
+        (any::<bool>(), 0u8..4, any::<u32>())
+            .prop_map(|(ring, at, value)| Blow::Index(ring, at, value)),
         (any::<bool>(), any::<u16>(), any::<u8>())
             .prop_map(|(ring, at, value)| Blow::Scribble(ring, at, value)),
         (0u8..8).prop_map(Blow::State),

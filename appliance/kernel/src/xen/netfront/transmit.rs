@@ -100,7 +100,9 @@ impl Transmitter {
 
     /// Queues a frame; whether it was.
     pub fn send(&mut self, head: &[u8], slices: &[&[u8]], checksum: Checksum) -> bool {
-        let length = slices.iter().fold(head.len(), |sum, slice| sum.saturating_add(slice.len()));
+        let length = slices
+            .iter()
+            .fold(head.len(), |sum, slice| sum.saturating_add(slice.len()));
         if length > FRAME_BYTES {
             return false;
         }
@@ -118,8 +120,13 @@ impl Transmitter {
         }
         let flags = match checksum {
             Checksum::Done => 0,
-            Checksum::Complete { start, offset: field } => {
-                let ipv6 = head.get(ETHERTYPE..).is_some_and(|rest| rest.starts_with(&IPV6));
+            Checksum::Complete {
+                start,
+                offset: field,
+            } => {
+                let ipv6 = head
+                    .get(ETHERTYPE..)
+                    .is_some_and(|rest| rest.starts_with(&IPV6));
                 let (v4, v6) = self.completes;
                 if if ipv6 { v6 } else { v4 } {
                     TX_CSUM_BLANK | TX_DATA_VALIDATED

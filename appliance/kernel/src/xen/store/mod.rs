@@ -136,7 +136,8 @@ impl<'h, H: Hypervisor> Store<'h, H> {
         path: &[u8],
         value: &[u8],
     ) -> Result<(), StoreError> {
-        self.ask(WRITE, transaction, &[path, b"\0", value]).map(drop)
+        self.ask(WRITE, transaction, &[path, b"\0", value])
+            .map(drop)
     }
 
     /// Watches a key and all below it. From now on, and once at once, events
@@ -144,16 +145,24 @@ impl<'h, H: Hypervisor> Store<'h, H> {
     pub fn watch(&mut self, path: &[u8], token: u8) -> Result<(), StoreError> {
         let mut name = Text::<4>::new();
         name.push_number(u32::from(token));
-        self.ask(WATCH, Transaction::NONE, &[path, b"\0", name.bytes(), b"\0"])
-            .map(drop)
+        self.ask(
+            WATCH,
+            Transaction::NONE,
+            &[path, b"\0", name.bytes(), b"\0"],
+        )
+        .map(drop)
     }
 
     /// Ends a watch.
     pub fn unwatch(&mut self, path: &[u8], token: u8) -> Result<(), StoreError> {
         let mut name = Text::<4>::new();
         name.push_number(u32::from(token));
-        self.ask(UNWATCH, Transaction::NONE, &[path, b"\0", name.bytes(), b"\0"])
-            .map(drop)
+        self.ask(
+            UNWATCH,
+            Transaction::NONE,
+            &[path, b"\0", name.bytes(), b"\0"],
+        )
+        .map(drop)
     }
 
     /// Does writes together or not at all; again, when others came in the way.
