@@ -4,7 +4,7 @@
 # paths in `expected/NAME.paths`), and everything that a host does with guests.
 source ./guest.sh
 
-dnsmasq --interface=xenbr0 --bind-interfaces --port=0 --no-resolv \
+dnsmasq --interface=xenbr0 --bind-interfaces --port=0 --no-resolv --no-ping \
     --dhcp-range=192.0.2.100,192.0.2.120,255.255.255.0,1h --log-facility=/dev/null
 
 # deck NAME ADDRESS : every path of the image.

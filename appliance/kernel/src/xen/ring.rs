@@ -97,7 +97,7 @@ impl<const ENTRY: usize, const ANSWER: usize> Ring<ENTRY, ANSWER> {
     }
 
     /// The next response, with the slot of the request that it answers.
-    pub fn next(&mut self) -> Result<Option<(u8, [u8; ANSWER])>, Broken> {
+    pub fn response(&mut self) -> Result<Option<(u8, [u8; ANSWER])>, Broken> {
         if self.read == self.known && !self.look()? {
             return Ok(None);
         }
@@ -173,13 +173,13 @@ mod tests {
         ring.publish();
         page.write(ENTRIES, &[9; 8]);
         page.store32(RSP_PROD, 1);
-        assert_eq!(ring.next(), Ok(Some((0, [9; 8]))));
-        assert_eq!(ring.next(), Ok(None));
+        assert_eq!(ring.response(), Ok(Some((0, [9; 8]))));
+        assert_eq!(ring.response(), Ok(None));
         assert_eq!(ring.arm(1), Ok(false));
         assert_eq!(page.load32(RSP_EVENT), 2);
         page.store32(RSP_PROD, 2);
         assert_eq!(ring.arm(1), Ok(true));
-        assert_eq!(ring.next(), Ok(Some((1, [2; 8]))));
+        assert_eq!(ring.response(), Ok(Some((1, [2; 8]))));
         assert_eq!(ring.free(), 256);
     }
 
@@ -194,7 +194,7 @@ mod tests {
                 ring.push(&[2; 8]);
                 ring.publish();
                 page.store32(RSP_PROD, start.wrapping_add(jump));
-                assert_eq!(ring.next(), Err(Broken), "{start} {jump}");
+                assert_eq!(ring.response(), Err(Broken), "{start} {jump}");
                 assert_eq!(ring.arm(1), Err(Broken));
             }
         }
@@ -205,6 +205,6 @@ mod tests {
         let (mut ring, page) = ring();
         ring.push(&[1; 8]);
         page.store32(RSP_PROD, 1);
-        assert_eq!(ring.next(), Err(Broken));
+        assert_eq!(ring.response(), Err(Broken));
     }
 }

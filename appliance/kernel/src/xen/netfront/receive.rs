@@ -126,7 +126,7 @@ impl Receiver {
                     None => return Ok(None),
                 },
             };
-            let next = self.ring.next();
+            let next = self.ring.response();
             let Ok(Some((slot, answer))) = next else {
                 // A frame that has begun goes on later; a buffer for one that
                 // has not is not kept.

@@ -77,7 +77,7 @@ impl Transmitter {
 
     /// Takes back what was sent.
     fn reap(&mut self) -> Result<(), Broken> {
-        while let Some((_, answer)) = self.ring.next()? {
+        while let Some((_, answer)) = self.ring.response()? {
             let [i0, i1, _status0, _status1] = answer;
             // Whatever became of the frame: TCP sends again what matters.
             let id = u8::try_from(u16::from_le_bytes([i0, i1])).map_err(|_| Broken)?;
