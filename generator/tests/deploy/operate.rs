@@ -401,3 +401,58 @@ fn no_secret_reaches_the_repository() {
         }
     }
 }
+
+#[test]
+fn zone_records_are_compared_and_serials_do_not_go_back_silently() {
+    let lab = Lab::new();
+    let zone = |serial: u32, records: &str| {
+        format!(
+            "$TTL 3600\n@ IN SOA ns hostmaster {serial} 7200 900 1209600 300\n\
+             @ NS ns\nns A 192.0.2.1\n{records}"
+        )
+    };
+    let write = |serial, records: &str| {
+        lab.edit("talk/zones/example.org.zone", &zone(serial, records));
+        lab.commit("records");
+    };
+    write(7, "www A 192.0.2.2\ntext TXT \"one\"\n");
+    lab.deploy("ops").code(0);
+    let trailers = lab.git("ops", ["log", "-1", "--format=%(trailers)"]);
+    assert!(
+        trailers.contains("Zone-Serial: example.org. 7"),
+        "{trailers}"
+    );
+    write(8, "www A 192.0.2.3\nmail MX 10 www\n");
+    lab.deploy("ops").code(0);
+    let diff = lab.run("ops", ["diff", "1", "2"]).code(0).stdout;
+    for line in [
+        "- record www.example.org. A  3600 192.0.2.2",
+        "+ record www.example.org. A  3600 192.0.2.3",
+        "- record text.example.org. TXT  3600 \"one\"",
+        "+ record mail.example.org. MX  3600 10 www.example.org.",
+    ] {
+        assert!(
+            diff.lines().any(|found| found == line),
+            "no `{line}` in {diff}"
+        );
+    }
+    assert!(!diff.contains("record ns."), "{diff}");
+
+    // Hosts would refuse it, and secondary servers would not see it.
+    let live = lab.head("hub.git");
+    write(6, "www A 192.0.2.4\n");
+    lab.deploy("ops")
+        .code(1)
+        .tells("lower than the 8 that is live");
+    assert_eq!(lab.head("hub.git"), live);
+    lab.run("ops", ["rollback"])
+        .code(0)
+        .tells("from serial 8 back to 7");
+    lab.run("ops", ["verify", "--since", "talk/unix/1"]).code(0);
+    assert!(
+        lab.run("ops", ["log"])
+            .code(0)
+            .stdout
+            .contains("example.org. 8")
+    );
+}
