@@ -200,7 +200,8 @@ impl Job<'_> {
         done: &mut Vec<(String, u64)>,
         found: &mut Vec<(String, String)>,
     ) -> Result<Option<Change>, Failure> {
-        (done.clear(), found.clear());
+        done.clear();
+        found.clear();
         let git = repository.git();
         let mut change = Change::default();
         let mut statements: Vec<(&Place, Statement)> = Vec::new();
