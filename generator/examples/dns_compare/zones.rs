@@ -72,7 +72,7 @@ impl Zone {
         if number % 3 == 1 {
             // Sometimes delegated to, sometimes not.
             zone.add(&apex, "TXT", "\"child\"".to_owned());
-        } else if number % 3 == 0 && random.chance(70) {
+        } else if number.is_multiple_of(3) && random.chance(70) {
             let child = self::apex(number + 1);
             zone.owners.remove(&child);
             zone.add(&child, "NS", format!("ns.{child}"));
