@@ -48,7 +48,8 @@ def httplint(url):
     """What httplint finds wrong."""
     curl = ["curl", "--silent", "--include", "--path-as-is", "--max-time", "10", url]
     answer = subprocess.run(curl, capture_output=True, check=True).stdout
-    told = run("httplint", "--now", data=answer)
+    # Whether the clock is right is for REDbot to see: this looks later.
+    told = run("httplint", data=answer)
     if not re.search(r"\[[A-Z]+\]", told):
         sys.exit(f"error: httplint has no word on {url}: {told[:300]!r}")
     return FAULTS.findall(told)
