@@ -53,6 +53,6 @@ answers() { curl -s -o /dev/null --max-time 2 "http://$1/"; }
 
 # same FILE URL : the bytes at the address are the file's.
 same() {
-    curl -s --show-error --max-time 120 -o got "$2" || fail "curl: $2"
+    curl -s --show-error --max-time 300 -o got "$2" || fail "curl: $2"
     cmp "$1" got || fail "$2 differs from $1"
 }

@@ -191,10 +191,10 @@ impl Machine {
         added
     }
 
-    /// Seconds since 1970.
-    pub fn unix_seconds(&self) -> Option<u64> {
+    /// Seconds since 1970, at a time of [`Hypervisor::now`].
+    pub fn unix_seconds(&self, now: u64) -> Option<u64> {
         let (seconds, nanos) = self.info.wall_clock()?;
-        let since = self.now().saturating_add(nanos.into()) / 1_000_000_000;
+        let since = now.saturating_add(nanos.into()) / 1_000_000_000;
         (seconds != 0).then(|| seconds.saturating_add(since))
     }
 }

@@ -93,12 +93,13 @@ pub fn serve(words: Words<'static>, bundle: Bundle<'static>, heap_left: impl Fn(
     };
     let mut lines = Lines;
     loop {
+        // Once a turn: where Xen emulates the counter, reading it is a trap.
         let now = MACHINE.now();
         let poll = server.poll(
             &mut nic,
             Now {
                 micros: now / 1000,
-                unix_seconds: MACHINE.unix_seconds(),
+                unix_seconds: MACHINE.unix_seconds(now),
             },
             &mut lines,
         );
@@ -115,7 +116,7 @@ pub fn serve(words: Words<'static>, bundle: Bundle<'static>, heap_left: impl Fn(
         let deadline = poll
             .deadline_micros
             .map_or(u64::MAX, |at| at.saturating_mul(1000));
-        if !poll.frames_left && deadline > MACHINE.now() && !nic.arm() {
+        if !poll.frames_left && deadline > now && !nic.arm() {
             MACHINE.wait(deadline);
         }
     }

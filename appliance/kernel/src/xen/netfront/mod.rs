@@ -15,6 +15,8 @@
 
 mod address;
 mod connect;
+#[cfg(test)]
+mod hostile;
 mod pool;
 mod receive;
 #[cfg(test)]
