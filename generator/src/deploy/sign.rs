@@ -318,6 +318,26 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_minisigns_own_without_a_checksum_signs() {
+        let folder = tempfile::tempdir().unwrap();
+        let (secret, public) = minisign_keys(folder.path());
+        let text = fs::read_to_string(&secret).unwrap();
+        let mut lines = text.lines();
+        let (comment, key) = (lines.next().unwrap(), lines.next().unwrap());
+        let mut bytes = data_encoding::BASE64.decode(key.as_bytes()).unwrap();
+        let checksum = bytes.len() - 32;
+        bytes[checksum..].fill(0);
+        let key = data_encoding::BASE64.encode(&bytes);
+        fs::write(&secret, format!("{comment}\n{key}\n")).unwrap();
+        let signature = Signer::from_file(&secret).unwrap().sign(b"x", "y").unwrap();
+        assert!(
+            Verifier::from_file(&public)
+                .unwrap()
+                .holds(b"x", &signature)
+        );
+    }
+
+    #[test]
     fn what_is_no_key_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
