@@ -419,7 +419,7 @@ fn zone_records_are_compared_and_serials_do_not_go_back_silently() {
     lab.deploy("ops").code(0);
     let trailers = lab.git("ops", ["log", "-1", "--format=%(trailers)"]);
     assert!(
-        trailers.contains("Zone-Serial: example.org. 7"),
+        trailers.contains("Zone-Serial: example.org 7"),
         "{trailers}"
     );
     write(8, "www A 192.0.2.3\nmail MX 10 www\n");
