@@ -96,7 +96,10 @@ fn on_xen(
 ) -> Result<(Running, Translate), Failure> {
     let name = format!("applgen-run-{}", std::process::id());
     // A socket that was named is the guest's own here; its port is what counts.
-    let port = arguments.http.as_deref().and_then(|it| it.rsplit(':').next());
+    let port = arguments
+        .http
+        .as_deref()
+        .and_then(|it| it.rsplit(':').next());
     let port = port.map_or_else(String::new, |port| format!("http={port}"));
     let mut create = Command::new(program);
     create
