@@ -239,6 +239,7 @@ pub(crate) fn say(message: &dyn Display) {
 }
 
 /// Shows a part of a line.
+#[cfg(feature = "virtio")]
 pub(crate) fn say_part(text: &str) {
     let _ = Serial.write_str(text);
 }

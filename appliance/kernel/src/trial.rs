@@ -13,6 +13,7 @@ const PREFIX: &str = "applgen.test=";
 /// Whether the command line asks for the number of ticks, on most machines
 /// instructions or nanoseconds, from the first instruction to `listening`:
 /// `applgen.test=ticks`.
+#[cfg(feature = "virtio")]
 pub fn wants_ticks(command_line: &str) -> bool {
     wanted(command_line).any(|word| word == "ticks")
 }
