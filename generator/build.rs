@@ -101,7 +101,13 @@ fn stage_workspace(root: &Path, stage: &Path, inherited: &BTreeSet<String>) {
     workspace.insert("dependencies".into(), dependencies.into());
 
     let mut profiles = Table::new();
-    profiles.insert("appliance".into(), whole_profile(&full["profile"]).into());
+    for (name, bases) in [
+        ("appliance", &["release", "appliance"][..]),
+        ("machine", &["release", "appliance", "machine"]),
+    ] {
+        let profile = whole_profile(&full["profile"], bases);
+        profiles.insert(name.into(), profile.into());
+    }
     let mut manifest = Table::new();
     manifest.insert("workspace".into(), workspace.into());
     manifest.insert("profile".into(), profiles.into());
@@ -116,10 +122,10 @@ fn stage_workspace(root: &Path, stage: &Path, inherited: &BTreeSet<String>) {
     println!("cargo::rustc-env=APPLGEN_PINNED_TOOLCHAIN={channel}");
 }
 
-/// The profile that kernels are compiled with, every setting stated: what it
-/// leaves open would come from `release`, which a user's own cargo configuration
-/// may change.
-fn whole_profile(profiles: &Value) -> Table {
+/// A profile that kernels are compiled with, every setting of it and of those
+/// that it inherits stated: what it leaves open would come from `release`, which
+/// a user's own cargo configuration may change.
+fn whole_profile(profiles: &Value, names: &[&str]) -> Table {
     let mut whole: Table = [
         ("debug-assertions", false),
         ("overflow-checks", false),
@@ -130,8 +136,8 @@ fn whole_profile(profiles: &Value) -> Table {
     .into_iter()
     .map(|(key, value)| (key.to_owned(), Value::from(value)))
     .collect();
-    for name in ["release", "appliance"] {
-        let profile = profiles[name].as_table().expect("a profile is a table");
+    for name in names {
+        let profile = profiles[*name].as_table().expect("a profile is a table");
         whole.extend(profile.clone());
     }
     whole

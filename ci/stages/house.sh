@@ -12,7 +12,7 @@ complain() {
     printf 'error: %s\n%s\n\n' "$1" "$places" >&2
     : >"$TMP/wrong"
 }
-tracked() { git ls-files --cached --others --exclude-standard -- "$@" | sort -u; }
+tracked() { git -c core.quotePath=off ls-files --cached --others --exclude-standard -- "$@" | sort -u; }
 # matches PATTERN FILE-PATTERN… : lines of our files, comments left out.
 matches() {
     local pattern=$1

@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use crate::{deploy::cli as deploy, image::Target};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
@@ -32,14 +33,33 @@ pub enum Command {
     Build(Build),
     /// Build a site, or take an image, and serve it until interrupted
     ///
-    /// Prints `listening http://ADDRESS:PORT/` on standard output once it answers.
+    /// Prints `listening http://ADDRESS:PORT/` on standard output once it answers, and
+    /// `listening dns://ADDRESS:PORT` for zones.
     Run(Run),
-    /// Find broken links and references, without network
+    /// Find broken links, references and zones, without network
     ///
-    /// Exits with 1 when there is anything to mend.
+    /// Exits with 1 when there is anything to mend. What is legal in a zone but suspicious is
+    /// told, and fails the check with `--strict` alone.
     Check(Check),
-    /// Show what is in an image: paths, sizes, decks, features and why
+    /// Show what is in an image: paths, sizes, decks, zones, features and why
     Inspect(Inspect),
+    /// Build a site, and commit its image to a deployment repository
+    ///
+    /// Says nothing new where the image is live already. Prints the name and the commit of
+    /// each deploy.
+    Deploy(deploy::Deploy),
+    /// Show what was deployed, when, and from which source
+    Log(deploy::Log),
+    /// Show what changed between two deploys or images: paths, headers, zone records
+    Diff(deploy::Diff),
+    /// Go back to an earlier deploy, by a new commit
+    Rollback(deploy::Rollback),
+    /// Find the deploy that broke something, by running a test on candidates
+    Bisect(deploy::Bisect),
+    /// Check hashes and signatures of what is deployed
+    ///
+    /// Exits with 1 when it is not to be run.
+    Verify(deploy::Verify),
     /// Make a first site
     New(New),
     /// Show what is installed, what is missing, and how to get it
@@ -50,15 +70,47 @@ pub enum Command {
     Man(Man),
 }
 
+/// The target: one flag, or none for the default.
+#[derive(Debug, Clone, Copy, Args)]
+#[group(multiple = false)]
+pub struct TargetFlags {
+    /// An ordinary static executable for Linux, on host sockets (the default target)
+    #[arg(long)]
+    unix: bool,
+    /// A sandboxed static executable for Linux on a tap device, with addresses of its own
+    #[arg(long)]
+    tap: bool,
+    /// A kernel of its own for virtual machines: QEMU, Firecracker, Cloud Hypervisor
+    #[arg(long)]
+    kvm: bool,
+    /// A kernel of its own for guests of Xen, with a configuration for `xl create`
+    #[arg(long)]
+    xen: bool,
+}
+
+impl TargetFlags {
+    /// The target that was named.
+    pub fn named(self) -> Option<Target> {
+        [
+            (self.unix, Target::Unix),
+            (self.tap, Target::Tap),
+            (self.kvm, Target::Kvm),
+            (self.xen, Target::Xen),
+        ]
+        .into_iter()
+        .find_map(|(given, target)| given.then_some(target))
+    }
+}
+
 /// Arguments of `build`.
 #[derive(Debug, Args)]
 pub struct Build {
-    /// A site directory, or a single Markdown file
+    /// A site directory, or a single Markdown or zone file
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub site: PathBuf,
-    /// An ordinary static executable for Linux, on host sockets (the default target)
-    #[arg(long)]
-    pub unix: bool,
+    /// What the image runs on.
+    #[command(flatten)]
+    pub target: TargetFlags,
     /// Write the image to FILE, and its manifest to FILE.json
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
@@ -67,16 +119,22 @@ pub struct Build {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// A site directory, a single Markdown file, or an image
+    /// A site directory, a single Markdown or zone file, or an image
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub site: PathBuf,
-    /// An ordinary process on host sockets (the default target)
-    #[arg(long)]
-    pub unix: bool,
+    /// What the site runs on; an image knows it itself.
+    #[command(flatten)]
+    pub target: TargetFlags,
     /// Serve HTTP on PORT of 127.0.0.1, or on ADDRESS:PORT; port 0 takes a free one
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = socket)]
     pub http: Option<String>,
-    /// Log each request to standard error, in the Common Log Format
+    /// Serve DNS on PORT of 127.0.0.1, or on ADDRESS:PORT; port 0 takes a free one
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = socket)]
+    pub dns: Option<String>,
+    /// Give a virtual machine so much memory
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(8..=65536))]
+    pub memory: Option<u32>,
+    /// Log each HTTP request to standard error, in the Common Log Format
     #[arg(long)]
     pub log: bool,
 }
@@ -84,9 +142,12 @@ pub struct Run {
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// A site directory, or a single Markdown file
+    /// A site directory, or a single Markdown or zone file
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub site: PathBuf,
+    /// Fail on what is suspicious in DNS zones too
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// Arguments of `inspect`.
@@ -115,8 +176,12 @@ pub struct New {
 pub enum Kind {
     /// A deck of slides in Markdown
     Slides,
+    /// A website: pages in Markdown, templates, feeds
+    Website,
     /// A site of plain files
     Files,
+    /// A DNS zone
+    Dns,
 }
 
 /// Arguments of `completions`.

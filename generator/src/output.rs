@@ -8,14 +8,22 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use crate::{
     failure::Failure,
     report::Diagnostic,
+    rules::{
+        HeaderRule,
+        apply::{self, Answer, Compiled},
+        policy::{CleanUrls, Policy},
+    },
     site::{SourceFile, UrlPath},
 };
 
 /// Where the bytes of a resource come from.
 #[derive(Debug, Clone)]
 pub enum Content {
-    /// Rendered by the generator.
+    /// Rendered by the generator, from our own templates.
     Bytes(Vec<u8>),
+    /// Rendered by the generator, from templates of the site: what its scripts
+    /// load is not known.
+    Templated(Vec<u8>),
     /// A file of the site, as it is.
     File(SourceFile),
 }
@@ -42,6 +50,14 @@ pub struct Output {
     pub aliases: BTreeMap<UrlPath, UrlPath>,
     /// Paths that redirect (301) to other paths.
     pub redirects: BTreeMap<UrlPath, UrlPath>,
+    /// What the site's rules answer.
+    pub rules: Compiled,
+    /// Rules for headers.
+    pub headers: Vec<HeaderRule>,
+    /// Headers that are sent without a rule.
+    pub policy: Policy,
+    /// The file names of pages that are served without their extension.
+    pub names: BTreeMap<UrlPath, UrlPath>,
     claims: BTreeMap<UrlPath, String>,
 }
 
@@ -92,8 +108,125 @@ impl Output {
                 Some((UrlPath::from_bytes(bare.to_vec()), to))
             })
             .filter(|(from, _)| {
-                !self.claims.contains_key(from) && !self.redirects.contains_key(from)
+                !self.claims.contains_key(from)
+                    && !self.redirects.contains_key(from)
+                    && !self.aliases.contains_key(from)
+                    && !self.rules.exact.contains_key(from)
             })
+    }
+
+    /// Lets pages answer without their extension: `/a` for `a.html`, where
+    /// nothing else is there, and `/a/` redirects to it.
+    pub fn clean_urls(&mut self, mode: CleanUrls) {
+        if mode == CleanUrls::Off {
+            return;
+        }
+        let pages: Vec<(UrlPath, UrlPath)> = self
+            .resources
+            .keys()
+            .filter_map(|path| {
+                let bare = path.as_bytes().strip_suffix(b".html")?;
+                let is_page = !bare.ends_with(b"/") && !bare.ends_with(b"/404");
+                is_page.then(|| (path.clone(), UrlPath::from_bytes(bare.to_vec())))
+            })
+            .filter(|(_, bare)| {
+                !self.claims.contains_key(bare) && !self.redirects.contains_key(bare)
+            })
+            .collect();
+        for (path, bare) in pages {
+            let directory = UrlPath::from_bytes([bare.as_bytes(), b"/"].concat());
+            match self.resources.remove(&path) {
+                Some(resource) if mode == CleanUrls::Redirect => {
+                    if let Some(origin) = self.claims.remove(&path) {
+                        self.claims.insert(bare.clone(), origin);
+                    }
+                    self.resources.insert(bare.clone(), resource);
+                    self.names.insert(bare.clone(), path.clone());
+                    self.redirects.insert(path, bare.clone());
+                }
+                Some(resource) => {
+                    self.resources.insert(path.clone(), resource);
+                    self.aliases.insert(bare.clone(), path);
+                }
+                None => {}
+            }
+            self.redirect(directory, bare);
+        }
+    }
+
+    /// The file that is served at a path, if one is.
+    pub fn claim_of(&self, path: &UrlPath) -> Option<&str> {
+        self.claims.get(path).map(String::as_str)
+    }
+
+    /// Serves nothing there any more.
+    pub fn withdraw(&mut self, path: &UrlPath) {
+        self.claims.remove(path);
+        self.aliases.remove(path);
+        self.redirects.remove(path);
+        if self.resources.remove(path).is_some() {
+            // What stood for it stands for nothing now.
+            let stood = self.aliases.iter().filter(|(_, to)| *to == path);
+            let stood: Vec<UrlPath> = stood.map(|(from, _)| from.clone()).collect();
+            for alias in stood {
+                self.claims.remove(&alias);
+                self.aliases.remove(&alias);
+            }
+        }
+    }
+
+    /// Every path that is served, other names of things included.
+    pub fn paths(&self) -> impl Iterator<Item = &UrlPath> {
+        self.resources.keys().chain(self.aliases.keys())
+    }
+
+    /// Whether something is served at exactly this path, or redirects from it.
+    pub fn leads_exactly(&self, path: &UrlPath) -> bool {
+        self.resources.contains_key(path)
+            || self.aliases.contains_key(path)
+            || self.redirects.contains_key(path)
+    }
+
+    /// Where a path redirects to inside the site, by whatever rule.
+    pub fn redirect_of(&self, path: &UrlPath) -> Option<UrlPath> {
+        if let Some(answer) = self.rules.exact.get(path) {
+            return apply::internal(answer);
+        }
+        if self.resources.contains_key(path) || self.aliases.contains_key(path) {
+            return None;
+        }
+        if let Some(to) = self.redirects.get(path) {
+            return Some(to.clone());
+        }
+        if let Some((_, to)) = self.slashes().find(|(from, _)| from == path) {
+            return Some(to.clone());
+        }
+        let (rule, captures) = self
+            .rules
+            .patterns
+            .iter()
+            .find_map(|rule| Some((rule, rule.pattern.matches(path.as_bytes())?)))?;
+        (300..400)
+            .contains(&rule.status)
+            .then(|| apply::path_of(&apply::location(&rule.target, &captures)))
+            .flatten()
+    }
+
+    /// Whether a path is answered with anything but a word that it is missing.
+    pub fn answers(&self, path: &UrlPath) -> bool {
+        match self.rules.exact.get(path) {
+            Some(Answer::Alias { status, .. } | Answer::Bare(status)) => *status == 200,
+            Some(Answer::Redirect { .. }) => true,
+            None => {
+                self.leads_somewhere(path).is_some()
+                    || self
+                        .rules
+                        .patterns
+                        .iter()
+                        .find(|rule| rule.pattern.matches(path.as_bytes()).is_some())
+                        .is_some_and(|rule| !matches!(rule.status, 404 | 410))
+            }
+        }
     }
 
     /// Whether anything answers at this path, directories without their slash

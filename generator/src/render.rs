@@ -11,6 +11,7 @@ use crate::{
     links::{self, Page},
     output::{Content, Output, Resource},
     report::{Diagnostic, Diagnostics, Place, SourceText},
+    rules,
     site::{Deck, DeckSource, Site, SourceFile, UrlPath, dates::Dates, single},
     slides::{self, IndexContext, IndexEntry, PageContext},
 };
@@ -31,7 +32,7 @@ pub struct DeckSummary {
 }
 
 /// A site, rendered.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rendered {
     /// Everything that is served.
     pub output: Output,
@@ -122,12 +123,9 @@ pub fn render(site: &Site, diagnostics: &mut Diagnostics) -> Result<Rendered, Fa
             },
         )?;
     }
-    links::check(
-        &output,
-        &pages,
-        site.config.base_url.as_deref(),
-        diagnostics,
-    );
+    output.policy = site.config.http.policy.clone();
+    output.headers.clone_from(&site.rules.headers);
+    output.clean_urls(output.policy.clean_urls);
     let not_found = UrlPath::from("/404.html");
     if !output.resources.contains_key(&not_found) {
         let page = slides::not_found_page(&index_context(site, None));
@@ -141,6 +139,13 @@ pub fn render(site: &Site, diagnostics: &mut Diagnostics) -> Result<Rendered, Fa
             },
         )?;
     }
+    rules::apply::apply(&mut output, &site.rules, diagnostics);
+    links::check(
+        &output,
+        &pages,
+        site.config.base_url.as_deref(),
+        diagnostics,
+    );
     Ok(Rendered {
         output,
         decks: summaries,
@@ -279,7 +284,7 @@ fn read_pages(output: &Output, limit_bytes: u64) -> Result<Vec<Page>, Failure> {
         .iter()
         .filter_map(|(path, resource)| match &resource.content {
             Content::File(file) => Some((path, file)),
-            Content::Bytes(_) => None,
+            Content::Bytes(_) | Content::Templated(_) => None,
         })
         .filter(|(_, file)| {
             links::LOOKED_INTO

@@ -13,3 +13,8 @@ pub fn directory(path: &str) -> &'static Dir<'static> {
         .get_dir(path)
         .unwrap_or_else(|| panic!("`templates/{path}` is not in the tree"))
 }
+
+/// A directory below `templates/`, where there need not be one.
+pub fn find_directory(path: &str) -> Option<&'static Dir<'static>> {
+    TEMPLATES.get_dir(path)
+}

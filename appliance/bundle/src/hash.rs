@@ -1,6 +1,6 @@
-//! The hash that leads from a path to its entry.
+//! The hashes that lead from a path to its entry, and from a name to its node.
 //!
-//! FNV-1a with a finishing mix: a few instructions in a kernel, and its high
+//! That of paths is FNV-1a with a finishing mix: a few instructions in a kernel, and its high
 //! bits (which choose the group) are as good as its low ones. Nobody can
 //! attack it from outside: the table is made at build, and a request only
 //! looks up.
@@ -23,9 +23,36 @@ pub fn group_of(hash: u64, log2: u32) -> usize {
     hash.checked_shr(64_u32.saturating_sub(log2)).unwrap_or(0) as usize
 }
 
+/// The hash of a domain name in wire form and lower case. Its high bits choose
+/// the slot, its low half tells names in one slot apart.
+pub fn name_hash(name: &[u8]) -> u64 {
+    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+    let fold = |hash: u64, eight: u64| {
+        let mixed = (hash ^ eight).wrapping_mul(MULTIPLIER);
+        mixed ^ (mixed >> 32)
+    };
+    let mut hash = name.len() as u64;
+    let (chunks, rest) = name.as_chunks::<8>();
+    for chunk in chunks {
+        hash = fold(hash, u64::from_le_bytes(*chunk));
+    }
+    let mut last = 0;
+    for &byte in rest {
+        last = last << 8 | u64::from(byte);
+    }
+    // Twice, so that the last bytes reach all bits.
+    fold(fold(hash, last), 0).wrapping_mul(MULTIPLIER)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_hash_by_every_byte() {
+        assert_eq!(name_hash(b"\x07example\x03org\0"), 0xf9b3_7e33_9394_bb18);
+        assert_ne!(name_hash(b"\x01a\0"), name_hash(b"\x01b\0"));
+    }
 
     #[test]
     fn the_format_depends_on_these_values() {

@@ -25,7 +25,7 @@
 //! that does not grow with the site.
 //!
 //! **Rule: check once, then accessors that cannot fail.** [`Bundle::parse`],
-//! [`http::Site::parse`] and the lookup of an entry check every bound they
+//! [`http::Site::parse`], [`dns::Zones::parse`] and the lookups in them check every bound they
 //! hand out; nothing after them panics, whatever the bytes. No reader
 //! allocates, copies or holds `unsafe`.
 //!
@@ -34,6 +34,7 @@
 //! | tag | what | read by |
 //! |---|---|---|
 //! | `boot` | default boot words, text | [`boot`] |
+//! | `dns ` | names and finished record sets | [`dns`] |
 //! | `http` | paths and finished answers | [`http`] |
 //! | `info` | UTF-8 JSON about the site, opaque to the appliance | `applgen inspect` |
 //!
@@ -53,9 +54,11 @@ pub mod boot;
 mod bytes;
 mod crc;
 pub mod date;
+pub mod dns;
 mod hash;
 mod head;
 pub mod http;
+pub mod image;
 #[cfg(feature = "write")]
 pub mod write;
 
@@ -72,3 +75,6 @@ pub const TAG_INFO: [u8; 4] = *b"info";
 
 /// The section that [`http::Site`] reads.
 pub const TAG_HTTP: [u8; 4] = *b"http";
+
+/// The section that [`dns::Zones`] reads.
+pub const TAG_DNS: [u8; 4] = *b"dns ";

@@ -24,7 +24,7 @@ fn literal_bytes() {
     expected.extend(b"applgenB\x01\x00\x01\x00");
     expected.extend(&bytes[12..16]);
     expected.extend(253_u64.to_le_bytes());
-    expected.extend(b"http\x01\x00\x00\x00");
+    expected.extend(b"http\x02\x00\x00\x00");
     expected.extend(48_u64.to_le_bytes());
     expected.extend(205_u64.to_le_bytes());
     // Entries, groups (2^0), group table, entry table, depth of 404 pages, hosts, zero.

@@ -3,7 +3,7 @@
 use crate::chunked;
 use crate::date::ImfFixdate;
 use crate::head::{self, Found};
-use crate::limits::{REQUEST_BYTES, REQUESTS_PER_CONNECTION};
+use crate::limits::{HEAD_MAX, REQUEST_BYTES, REQUESTS_PER_CONNECTION};
 use crate::method::Method;
 use crate::reply::{Head, Persistence, Reply, refusal};
 use crate::request::{BodyLength, NO_FIELDS, Request};
@@ -39,6 +39,10 @@ enum Phase {
     Sized { total: u32 },
     /// The same, where chunks say how long it is.
     Chunked(chunked::Progress),
+    /// In an answer of several parts: `part` is the next one, and the request,
+    /// which stays in the input until the last, has `length` bytes
+    /// (`u32::MAX`: its body is not read).
+    Parts { part: u8, length: u32 },
     /// Closed; what comes is dropped.
     Closed,
 }
@@ -87,7 +91,7 @@ impl Connection {
     /// One step: the first request of the input, answered if it is all there.
     ///
     /// `date` is absent where no clock is known. `head` is scratch for the
-    /// answer's head, [`HEAD_MAX`](crate::limits::HEAD_MAX) bytes.
+    /// answer's head, [`HEAD_MAX`] bytes; more is not used.
     pub fn step<'b>(
         &mut self,
         site: &Site<'b>,
@@ -100,6 +104,9 @@ impl Connection {
             false => 0,
         };
         let request = input.get(skipped..).unwrap_or_default();
+        // What fits does not depend on what else a caller has room for.
+        let room = head.len().min(HEAD_MAX);
+        let head = head.get_mut(..room).unwrap_or_default();
         let (consumed, mut reply) = match self.advance(site, request, date, head) {
             Outcome::Need if self.phase == Phase::Closed => {
                 let consumed = input.len();
@@ -110,7 +117,7 @@ impl Connection {
         };
         reply.request_line.start += skipped;
         reply.request_line.end += skipped;
-        if reply.status != 100 {
+        if !reply.unfinished {
             self.continued = false;
             self.served = self.served.saturating_add(1);
             self.phase = match reply.close {
@@ -141,6 +148,10 @@ impl Connection {
         // complete, and not for every piece that comes.
         let request_length = match &mut self.phase {
             Phase::Closed => return Outcome::Need,
+            Phase::Parts { length, .. } => Some(match *length {
+                u32::MAX => usize::MAX,
+                length => length as usize,
+            }),
             Phase::Head(progress) => match head::search(input, progress, REQUEST_BYTES) {
                 Found::Incomplete => return Outcome::Need,
                 Found::Refused(status) => return refused(status, scratch),
@@ -206,7 +217,7 @@ impl Connection {
     }
 
     fn answer<'b>(
-        &self,
+        &mut self,
         site: &Site<'b>,
         request: &Request<'_, '_>,
         length: usize,
@@ -223,13 +234,25 @@ impl Connection {
             (true, true) => Persistence::Stay,
             (true, false) => Persistence::StayExplicit,
         };
+        let part = match self.phase {
+            Phase::Parts { part, .. } => part,
+            _ => 0,
+        };
         let context = Context {
             site,
             date,
             persistence,
+            part,
         };
         let mut reply = context.answer(request, scratch);
         reply.request_line = request.line_range.clone();
+        if reply.unfinished {
+            self.phase = Phase::Parts {
+                part: part.saturating_add(1),
+                length: u32::try_from(length).unwrap_or(u32::MAX),
+            };
+            return Outcome::Reply(0, reply);
+        }
         reply.linger |= unread || connect;
         Outcome::Reply(length, reply)
     }
@@ -252,7 +275,9 @@ enum Begun {
 fn go_on<'b>(scratch: &mut [u8]) -> Reply<'b> {
     let mut head = Head::new(scratch, 100, None, Persistence::Stay);
     head.put(b"\r\n");
-    head.with([&[], &[]], 0)
+    let mut reply = head.with([&[], &[]], 0);
+    reply.unfinished = !reply.close;
+    reply
 }
 
 /// What a client is told that did not finish its request in time; the

@@ -42,8 +42,9 @@
 //!   lines, sizes that are not quite numbers.
 //! - `request`, `method`, `target`, `host`, `path`: what is asked.
 //!   **Rule: decoded once.**
-//! - `encoding`, `conditional`, `range`, `not_found`: which answer it gets,
-//!   one concern a file, each with its semantics at the top.
+//! - `rules`, `encoding`, `conditional`, `range`, `multipart`, `not_found`:
+//!   which answer it gets, one concern a file, each with its semantics at the
+//!   top.
 //! - [`reply`](Reply): what is sent. **Rule: nothing is formatted but the
 //!   date**, and the numbers of a partial answer; the rest lies in the bundle.
 //!
@@ -53,10 +54,10 @@
 //! head of some 60 bytes. A connection holds a few words and no buffer. Every
 //! limit is in [`limits`], with its figure.
 //!
-//! # Not here yet
+//! # What is decided at build
 //!
-//! Several ranges in one answer (sent whole instead), virtual hosts (one site
-//! answers all), rules for headers and redirects beyond what the bundle says.
+//! Which headers an answer has, where a path redirects to, which names mean
+//! which site: the bundle says so. What is here knows no configuration.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -72,13 +73,16 @@ mod head;
 mod host;
 pub mod limits;
 mod list;
+pub mod log;
 mod method;
+mod multipart;
 mod not_found;
 mod path;
 mod range;
 mod reply;
 mod request;
 mod respond;
+mod rules;
 mod status;
 mod target;
 

@@ -24,6 +24,10 @@ pub const CHUNK_LINE_BYTES: usize = 512;
 /// does not fit (a redirect of a query that is too long) is 414.
 pub const HEAD_MAX: usize = 4096;
 
+/// Bytes of a decoded path, where it is not the path as it came; what is longer
+/// is longer than any path of a bundle, and leads nowhere.
+pub const PATH_BYTES: usize = 4096;
+
 /// Requests that one connection may make; the last is answered with
 /// `Connection: close`.
 pub const REQUESTS_PER_CONNECTION: u32 = 100_000;
@@ -31,3 +35,6 @@ pub const REQUESTS_PER_CONNECTION: u32 = 100_000;
 /// Elements of a list field (`If-None-Match`, `Accept-Encoding`, `Range`) that
 /// are looked at; the rest is as if it were not there.
 pub const LIST_ELEMENTS: usize = 64;
+
+/// Ranges of one request; more are answered with the whole.
+pub const RANGES: usize = 16;

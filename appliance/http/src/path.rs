@@ -69,7 +69,7 @@ pub fn directory(path: &[u8]) -> &[u8] {
 
 /// Whether a path is its own result. A segment that merely begins with a dot
 /// takes the long way, which is no mistake.
-fn is_plain(path: &[u8]) -> bool {
+pub fn is_plain(path: &[u8]) -> bool {
     let mut before = 0;
     for &byte in path {
         if byte == b'%' || (byte == b'.' && before == b'/') {

@@ -4,28 +4,51 @@
 //! |---|---|
 //! | `bytes=0-99`, `bytes=100-`, `bytes=-100` | 206 with that part, cut to what there is |
 //! | beginning after the end, `bytes=-0`, or no range at all (`bytes=x`) | 416 with `bytes */N` |
-//! | several ranges | the whole (§14.2 allows it; several parts are not built yet) |
+//! | several ranges | 206 with `multipart/byteranges`, in the order in which they were asked; what of them does not exist is left out, and one that is left alone is sent as if it had been asked alone |
+//! | several ranges that come to more than the whole, or more than [`RANGES`] | the whole (§14.2, §17.15) |
+//! | one of several that is no range | 416 |
 //! | another unit | the whole |
 //!
 //! Only with `GET` (§14.2), and after the preconditions. The range is of the
 //! representation as it is sent: of the compressed bytes where it is
-//! compressed, which has an entity tag of its own.
+//! compressed, which has an entity tag of its own. Several parts are sent of
+//! the uncompressed one alone: around parts of a compressed body a
+//! `Content-Encoding` would say that the whole message is coded.
 
+use crate::limits::RANGES;
 use crate::list::elements;
 
 /// What a `Range` field asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Wanted<'r> {
     /// Everything.
     Whole,
     /// From here up to, without, there.
     Part(u64, u64),
+    /// Several parts.
+    Several(Ranges<'r>),
     /// Nothing that exists.
     Unsatisfiable,
 }
 
+/// Ranges of which two or more exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ranges<'r> {
+    list: &'r [u8],
+    length: u64,
+}
+
+impl Ranges<'_> {
+    /// Where each begins, and where it ends: the first byte after it.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
+        elements(self.list)
+            .filter_map(|range| bounds(range, self.length))
+            .filter(|(start, end)| start < end)
+    }
+}
+
 /// Reads a `Range` field for a body of `length` bytes.
-pub fn parse(value: &[u8], length: u64) -> Wanted {
+pub fn parse(value: &[u8], length: u64) -> Wanted<'_> {
     let Some(equals) = value.iter().position(|&byte| byte == b'=') else {
         return Wanted::Whole;
     };
@@ -33,14 +56,23 @@ pub fn parse(value: &[u8], length: u64) -> Wanted {
     if !unit.trim_ascii().eq_ignore_ascii_case(b"bytes") {
         return Wanted::Whole;
     }
-    let mut ranges = elements(rest.get(1..).unwrap_or_default());
-    match (ranges.next(), ranges.next()) {
-        (Some(_), Some(_)) => Wanted::Whole,
-        (Some(range), None) => match bounds(range, length) {
-            Some((start, end)) if start < end => Wanted::Part(start, end),
-            _ => Wanted::Unsatisfiable,
-        },
+    let list = rest.get(1..).unwrap_or_default();
+    if elements(list).count() > RANGES {
+        return Wanted::Whole;
+    }
+    if elements(list).any(|range| bounds(range, length).is_none()) {
+        return Wanted::Unsatisfiable;
+    }
+    let ranges = Ranges { list, length };
+    let sum = ranges
+        .iter()
+        .fold(0_u64, |sum, (start, end)| sum.saturating_add(end - start));
+    let mut parts = ranges.iter();
+    match (parts.next(), parts.next()) {
         (None, _) => Wanted::Unsatisfiable,
+        (Some((start, end)), None) => Wanted::Part(start, end),
+        (Some(_), Some(_)) if sum > length => Wanted::Whole,
+        (Some(_), Some(_)) => Wanted::Several(ranges),
     }
 }
 
@@ -94,13 +126,28 @@ mod tests {
             ("bytes=", Unsatisfiable),
             ("bytes=-", Unsatisfiable),
             ("bytes=1-x", Unsatisfiable),
-            ("bytes=0-1,5-6", Whole),
+            ("bytes=0-1,100-200", Part(0, 2)),
+            ("bytes=100-,200-", Unsatisfiable),
+            ("bytes=0-1,x", Unsatisfiable),
+            ("bytes=0-59,20-79", Whole),
+            ("bytes=0-,-1", Whole),
             ("lines=0-1", Whole),
             ("0-1", Whole),
             ("", Whole),
         ] {
             assert_eq!(parse(value.as_bytes(), 100), expected, "{value}");
         }
+        let several = |value: &str| match parse(value.as_bytes(), 100) {
+            Wanted::Several(ranges) => ranges.iter().collect(),
+            _ => std::vec::Vec::new(),
+        };
+        assert_eq!(several("bytes=0-1,5-6"), [(0, 2), (5, 7)]);
+        assert_eq!(several("bytes=-1, ,500-, 0-0"), [(99, 100), (0, 1)]);
+        assert_eq!(several("bytes=0-49,50-99").len(), 2);
+        assert_eq!(several("bytes=0-9,0-9").len(), 2);
+        let many = |count| std::format!("bytes={}", "1-1,".repeat(count));
+        assert_eq!(several(&many(RANGES)).len(), RANGES);
+        assert_eq!(parse(many(RANGES + 1).as_bytes(), 100), Whole);
         assert_eq!(parse(b"bytes=0-", 0), Unsatisfiable);
         assert_eq!(parse(b"bytes=-5", 0), Unsatisfiable);
     }

@@ -31,9 +31,26 @@ pub struct Reply<'b> {
     /// Where in the input the request line is, for the log: hostile bytes,
     /// empty where there was none.
     pub request_line: Range<usize>,
+    /// Whether more comes for the same request: the next step gives it,
+    /// whether or not further input has come. An interim answer (100) is such a
+    /// one, and every part but the last of an answer in several parts. The
+    /// access log wants the last alone, whose `body_len` counts all parts.
+    pub unfinished: bool,
 }
 
 impl Reply<'_> {
+    /// Nothing to send.
+    pub const EMPTY: Self = Self {
+        head_len: 0,
+        slices: [&[]; 2],
+        close: false,
+        linger: false,
+        status: 0,
+        body_len: 0,
+        request_line: 0..0,
+        unfinished: false,
+    };
+
     /// Bytes on the wire.
     pub fn len(&self) -> usize {
         self.head_len + self.slices[0].len() + self.slices[1].len()
@@ -73,13 +90,7 @@ impl<'h> Head<'h> {
         date: Option<&ImfFixdate>,
         persistence: Persistence,
     ) -> Self {
-        let mut head = Self {
-            buffer,
-            length: 0,
-            overflow: false,
-            status,
-            persistence,
-        };
+        let mut head = Self::bare(buffer, status, persistence);
         head.put(b"HTTP/1.1 ");
         head.put(reason(status));
         if let Some(date) = date {
@@ -92,6 +103,17 @@ impl<'h> Head<'h> {
             Persistence::StayExplicit => b"\r\nConnection: keep-alive\r\n",
         });
         head
+    }
+
+    /// Nothing yet: for what follows a head that was sent.
+    pub fn bare(buffer: &'h mut [u8], status: u16, persistence: Persistence) -> Self {
+        Self {
+            buffer,
+            length: 0,
+            overflow: false,
+            status,
+            persistence,
+        }
     }
 
     /// Puts bytes at the end.
@@ -108,23 +130,53 @@ impl<'h> Head<'h> {
 
     /// Puts a number, in decimal digits.
     pub fn put_number(&mut self, number: u64) {
-        let mut digits = [0; 20];
-        let mut start = digits.len();
-        let mut rest = number;
-        for place in digits.iter_mut().rev() {
-            *place = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            start -= 1;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.put(digits.get(start..).unwrap_or_default());
+        self.put(decimal(number, &mut [0; 20]));
     }
 
-    /// Whether not everything fitted.
-    pub fn overflowed(&self) -> bool {
-        self.overflow
+    /// Puts a byte as `%HH`.
+    pub fn put_escaped(&mut self, byte: u8) {
+        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+        let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or(b'0');
+        self.put(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+    }
+
+    /// How many bytes there are.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Puts a query or a path as it came; what a client may send unencoded, and
+    /// a URI does not hold (RFC 3986), is encoded.
+    pub fn put_reference(&mut self, text: &[u8]) {
+        let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(byte);
+        if text.iter().all(is_plain) {
+            return self.put(text);
+        }
+        for byte in text {
+            match is_plain(byte) {
+                true => self.put(&[*byte]),
+                false => self.put_escaped(*byte),
+            }
+        }
+    }
+
+    /// Puts a query behind the location that begins at `start`, and before its
+    /// fragment.
+    pub fn put_query(&mut self, start: usize, query: &[u8]) {
+        let end = self.length;
+        let location = self.buffer.get(start..end).unwrap_or_default();
+        let fragment = location.iter().position(|&byte| byte == b'#');
+        self.put_reference(query);
+        if let Some(fragment) = fragment
+            && let Some(moved) = self.buffer.get_mut(start + fragment..self.length)
+        {
+            moved.rotate_right(self.length - end);
+        }
+    }
+
+    /// Whether everything fitted, and [`Head::with_reason`] will.
+    pub fn has_room_for_reason(&self) -> bool {
+        !self.overflow && self.buffer.len() - self.length >= REASON_BYTES
     }
 
     /// The answer: this head, which the first slice completes.
@@ -138,10 +190,9 @@ impl<'h> Head<'h> {
             head_len,
             slices,
             close: self.overflow || self.persistence == Persistence::Close,
-            linger: false,
             status: self.status,
             body_len,
-            request_line: 0..0,
+            ..Reply::EMPTY
         }
     }
 
@@ -155,6 +206,11 @@ impl<'h> Head<'h> {
             self.put(ALLOW);
             self.put(b"\r\n");
         }
+        // Caches would make up a lifetime of their own for 404, 405, 410, 414 and
+        // 501 (RFC 9110 §15.1); of redirects the bundle's lines say how long.
+        if self.status >= 400 {
+            self.put(b"Cache-Control: no-store\r\n");
+        }
         self.put(b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: ");
         self.put_number(length);
         self.put(b"\r\n\r\n");
@@ -164,6 +220,24 @@ impl<'h> Head<'h> {
             self.with([&[], &[]], 0)
         }
     }
+}
+
+/// The most that [`Head::with_reason`] adds.
+const REASON_BYTES: usize = 160;
+
+/// A number in decimal digits.
+pub fn decimal(number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut start = digits.len();
+    let mut rest = number;
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        start -= 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    digits.get(start..).unwrap_or_default()
 }
 
 /// An answer to no request: a time-out (408), or too many connections (503).
@@ -189,8 +263,8 @@ mod tests {
         assert_eq!(
             str::from_utf8(&bytes).unwrap(),
             "HTTP/1.1 408 Request Timeout\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-             Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             Content-Length: 20\r\n\r\n408 Request Timeout\n"
+             Connection: close\r\nCache-Control: no-store\r\n\
+             Content-Type: text/plain; charset=utf-8\r\nContent-Length: 20\r\n\r\n408 Request Timeout\n"
         );
         assert_eq!((reply.close, reply.len()), (true, bytes.len()));
     }

@@ -11,7 +11,7 @@ use common::{Driver, bundle, site};
 use proptest::prelude::*;
 
 /// Fragments of requests, good and bad, from which inputs are put together.
-const FRAGMENTS: [&str; 52] = [
+const FRAGMENTS: [&str; 55] = [
     "GET ",
     "HEAD ",
     "POST ",
@@ -32,6 +32,9 @@ const FRAGMENTS: [&str; 52] = [
     " HTTP/2.0\r\n",
     "Host: h\r\n",
     "Host: a b\r\n",
+    "Host: www.example.org\r\n",
+    "/out/",
+    "/r/%41/b",
     "Content-Length: 3\r\n",
     "Content-Length: 0\r\n",
     "Content-Length: 99999\r\n",
@@ -67,7 +70,7 @@ const FRAGMENTS: [&str; 52] = [
 ];
 
 /// Whole requests, so that connections come beyond their first.
-const REQUESTS: [&str; 8] = [
+const REQUESTS: [&str; 9] = [
     "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
     "HEAD /plain.txt HTTP/1.1\r\nHost: h\r\nAccept-Encoding: br\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
@@ -76,6 +79,7 @@ const REQUESTS: [&str; 8] = [
     "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n",
     "\r\nGET /empty HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n!",
     "GET /plain.txt HTTP/1.1\r\nHost: h\r\nRange: bytes=-4\r\n\r\n",
+    "GET /plain.txt HTTP/1.1\r\nHost: h\r\nRange: bytes=-1,0-1,3-4\r\nContent-Length: 1\r\n\r\n!",
 ];
 
 fn any_input() -> impl Strategy<Value = Vec<u8>> {

@@ -132,7 +132,7 @@ impl Worker<'_> {
                 }
                 Step::Reply { consumed, reply } => {
                     if let Some(log) = &mut self.log
-                        && reply.status != 100
+                        && !reply.unfinished
                     {
                         log.line(peer.address, self.clock.any_date(), input, &reply);
                     }

@@ -11,6 +11,10 @@ pub struct Limits {
     /// process have so many files. When there is no room, the connection that
     /// has been idle for longest makes way.
     pub connections: usize,
+    /// Connections of one address (of one /64 in IPv6). Beyond them its own
+    /// connection that has been idle for longest makes way, or else the new one
+    /// is told 503.
+    pub per_address: usize,
     /// How long a connection may stay without a request.
     pub idle: Duration,
     /// How long a request may take from its first byte to its last; then 408.
@@ -28,6 +32,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 65_536,
+            per_address: 16_384,
             idle: Duration::from_secs(60),
             request: Duration::from_secs(20),
             send: Duration::from_secs(30),
@@ -39,10 +44,6 @@ impl Default for Limits {
 
 /// Files that a process has open beside its connections: generous.
 pub const OTHER_FILES: u64 = 64;
-
-/// Connections that wait to be accepted; the system may allow fewer
-/// (`net.core.somaxconn`).
-pub const BACKLOG: i32 = 4096;
 
 /// Connections that are accepted before those that exist get their turn again.
 pub const ACCEPT_BATCH: usize = 64;
@@ -59,3 +60,6 @@ pub const ANSWER_BATCH: usize = 64;
 
 /// How long to wait before accepting again when the system has no file left.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Idle connections that are looked through for one of a given address.
+pub const EVICT_SCAN: usize = 1024;

@@ -1,17 +1,22 @@
-//! Listening sockets: one for each thread, all on one address
+//! Sockets: one for each thread, all on one address
 //! (`SO_REUSEPORT`), so that the system shares connections out and threads
 //! never meet.
 
-use crate::limits::BACKLOG;
 use mio::net::TcpListener;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
+/// Connections that wait to be accepted; the system may allow fewer
+/// (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
+
 /// Why an address cannot be listened on.
 #[derive(Debug)]
 pub struct ListenError {
+    /// The boot word that gives another one.
+    pub word: &'static str,
     /// The address.
     pub address: SocketAddr,
     /// What the system said.
@@ -20,21 +25,22 @@ pub struct ListenError {
 
 impl fmt::Display for ListenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.address;
+        let (address, word) = (self.address, self.word);
         match self.error.kind() {
             ErrorKind::AddrInUse => write!(
                 f,
                 "`{address}` is in use already\n\nhint: another address is given as \
-                 `http=ADDR:PORT`"
+                 `{word}=ADDR:PORT`; to replace an image that runs, start the new one with \
+                 `handover=on`, then stop the old one"
             ),
             ErrorKind::PermissionDenied => write!(
                 f,
                 "`{address}` is not ours to listen on\n\nhint: ports below 1024 need a right; \
-                 another one is given as `http=ADDR:PORT`"
+                 another one is given as `{word}=ADDR:PORT`"
             ),
             ErrorKind::AddrNotAvailable => write!(
                 f,
-                "`{address}` is no address of this machine\n\nhint: `http=0.0.0.0:{}` listens on \
+                "`{address}` is no address of this machine\n\nhint: `{word}=0.0.0.0:{}` listens on \
                  all of them",
                 address.port()
             ),
@@ -46,13 +52,23 @@ impl fmt::Display for ListenError {
 impl std::error::Error for ListenError {}
 
 /// So many listeners on one address. Port 0 is one that is free, the same for
-/// all of them.
-pub fn listen(address: SocketAddr, count: usize) -> Result<Vec<TcpListener>, ListenError> {
-    let failed = |error| ListenError { address, error };
+/// all of them. With `handover` another process of this user may be listening
+/// there already, which is about to be stopped; else that is an error.
+pub fn listen(
+    word: &'static str,
+    address: SocketAddr,
+    count: usize,
+    handover: bool,
+) -> Result<Vec<TcpListener>, ListenError> {
+    let failed = |error| ListenError {
+        word,
+        address,
+        error,
+    };
     // Sockets that share an address would share it with another process too:
     // one that asks for it alone finds out whether somebody is there.
-    if address.port() != 0 {
-        bind(address, false).map_err(failed)?;
+    if address.port() != 0 && !handover {
+        bind(address, Type::STREAM, false).map_err(failed)?;
     }
     let mut listeners: Vec<TcpListener> = Vec::with_capacity(count);
     let mut address = address;
@@ -64,21 +80,47 @@ pub fn listen(address: SocketAddr, count: usize) -> Result<Vec<TcpListener>, Lis
     Ok(listeners)
 }
 
-fn bind(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+/// So many sockets for datagrams on one address, whose port is not 0; `handover`
+/// as for [`listen`].
+#[cfg(feature = "dns")]
+pub fn datagrams(
+    word: &'static str,
+    address: SocketAddr,
+    count: usize,
+    handover: bool,
+) -> Result<Vec<Socket>, ListenError> {
+    let failed = |error| ListenError {
+        word,
+        address,
+        error,
+    };
+    if !handover {
+        bind(address, Type::DGRAM, false).map_err(failed)?;
+    }
+    let sockets = (0..count).map(|_| bind(address, Type::DGRAM, true));
+    sockets.collect::<io::Result<_>>().map_err(failed)
+}
+
+fn bind(address: SocketAddr, kind: Type, shared: bool) -> io::Result<Socket> {
+    let protocol = match kind {
+        Type::STREAM => Protocol::TCP,
+        _ => Protocol::UDP,
+    };
     let socket = Socket::new(
         Domain::for_address(address),
-        Type::STREAM.nonblocking().cloexec(),
-        Some(Protocol::TCP),
+        kind.nonblocking().cloexec(),
+        Some(protocol),
     )?;
-    // What lingers from before a restart is no reason to wait.
-    socket.set_reuse_address(true)?;
+    // What lingers from before a restart is no reason to wait. For datagrams
+    // this would mean to share.
+    socket.set_reuse_address(kind == Type::STREAM)?;
     socket.set_reuse_port(shared)?;
     socket.bind(&SockAddr::from(address))?;
     Ok(socket)
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = bind(address, true)?;
+    let socket = bind(address, Type::STREAM, true)?;
     // Linux hands this down to accepted connections: no call for each of them.
     socket.set_tcp_nodelay(true)?;
     socket.listen(BACKLOG)?;
@@ -91,26 +133,28 @@ mod tests {
 
     #[test]
     fn listeners_share_a_port_with_each_other_alone() {
-        let listeners = listen("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let listeners = listen("http", "127.0.0.1:0".parse().unwrap(), 3, false).unwrap();
         let address = listeners[0].local_addr().unwrap();
         assert_ne!(address.port(), 0);
         for listener in &listeners {
             assert_eq!(listener.local_addr().unwrap(), address);
         }
-        let error = listen(address, 1).unwrap_err();
+        let error = listen("http", address, 1, false).unwrap_err();
         assert_eq!(error.error.kind(), ErrorKind::AddrInUse);
         assert!(
             error
                 .to_string()
                 .contains(&format!("`{address}` is in use"))
         );
-        drop(listeners);
-        listen(address, 2).unwrap();
+        // But with the one that takes over.
+        let successor = listen("http", address, 1, true).unwrap();
+        drop((listeners, successor));
+        listen("http", address, 2, false).unwrap();
     }
 
     #[test]
     fn accepted_connections_do_not_wait_for_more() {
-        let mut listeners = listen("127.0.0.1:0".parse().unwrap(), 1).unwrap();
+        let mut listeners = listen("http", "127.0.0.1:0".parse().unwrap(), 1, false).unwrap();
         let listener = listeners.pop().unwrap();
         let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, _) = loop {
@@ -124,7 +168,7 @@ mod tests {
 
     #[test]
     fn addresses_of_others_are_refused() {
-        let error = listen("192.0.2.1:80".parse().unwrap(), 1).unwrap_err();
+        let error = listen("http", "192.0.2.1:80".parse().unwrap(), 1, false).unwrap_err();
         assert!(
             error.to_string().contains("no address of this machine"),
             "{error}"

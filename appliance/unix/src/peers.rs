@@ -10,6 +10,8 @@ use crate::output::Rest;
 use applgen_http::Connection;
 use mio::net::TcpStream;
 use slab::Slab;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -48,8 +50,8 @@ pub struct Peer<'b> {
     pub rest: Rest<'b>,
     /// Whether there may be more to read than was read, while answers are sent.
     pub unread: bool,
-    /// Who it is, where a log wants to know.
-    pub address: Option<IpAddr>,
+    /// Who it is.
+    pub address: IpAddr,
     /// Whether it closes once all is sent, and how.
     pub ending: Ending,
     link: Link,
@@ -68,7 +70,7 @@ pub enum Ending {
 
 impl Peer<'_> {
     /// A connection on which nothing has happened.
-    pub fn new(stream: TcpStream, address: Option<IpAddr>) -> Self {
+    pub fn new(stream: TcpStream, address: IpAddr) -> Self {
         Self {
             stream,
             http: Connection::new(),
@@ -109,11 +111,32 @@ struct List {
     last: u32,
 }
 
-/// The connections, and the four lists.
+/// The connections, the four lists, and how many each network has.
 #[derive(Debug)]
 pub struct Peers<'b> {
     slab: Slab<Peer<'b>>,
     lists: [List; 4],
+    networks: HashMap<Network, u32>,
+}
+
+/// What counts as one client: an IPv4 address, or an IPv6 network of 64 bits,
+/// the smallest that a customer is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Network {
+    /// An IPv4 address.
+    V4(u32),
+    /// The upper half of an IPv6 address.
+    V6(u64),
+}
+
+impl Network {
+    /// The network of an address.
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address.to_bits()),
+            IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
+        }
+    }
 }
 
 impl<'b> Peers<'b> {
@@ -125,6 +148,7 @@ impl<'b> Peers<'b> {
                 first: NONE,
                 last: NONE,
             }; 4],
+            networks: HashMap::new(),
         }
     }
 
@@ -141,6 +165,7 @@ impl<'b> Peers<'b> {
     /// Takes one in; it is idle.
     pub fn insert(&mut self, mut peer: Peer<'b>, now: Instant) -> usize {
         peer.link.since = now;
+        *self.networks.entry(Network::of(peer.address)).or_default() += 1;
         let key = self.slab.insert(peer);
         self.append(key, Waiting::Idle);
         key
@@ -154,7 +179,35 @@ impl<'b> Peers<'b> {
     /// Lets one go; its socket closes when the value is dropped.
     pub fn remove(&mut self, key: usize) -> Option<Peer<'b>> {
         self.unlink(key);
-        self.slab.try_remove(key)
+        let peer = self.slab.try_remove(key)?;
+        if let Entry::Occupied(mut count) = self.networks.entry(Network::of(peer.address)) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+        Some(peer)
+    }
+
+    /// How many connections a network has.
+    pub fn of_network(&self, network: Network) -> usize {
+        self.networks
+            .get(&network)
+            .map_or(0, |&count| count as usize)
+    }
+
+    /// The network's connection that has been idle for longest, among the
+    /// `most` that have been so.
+    pub fn oldest_idle_of(&self, network: Network, most: usize) -> Option<usize> {
+        let mut key = self.lists[Waiting::Idle as usize].first;
+        for _ in 0..most {
+            let peer = self.slab.get(key as usize)?;
+            if Network::of(peer.address) == network {
+                return Some(key as usize);
+            }
+            key = peer.link.after;
+        }
+        None
     }
 
     /// From `now` on it waits for this.
@@ -227,10 +280,14 @@ mod tests {
     use super::*;
     use std::net::TcpListener;
 
-    fn peer() -> Peer<'static> {
+    fn peer_of(address: &str) -> Peer<'static> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        Peer::new(TcpStream::from_std(stream), None)
+        Peer::new(TcpStream::from_std(stream), address.parse().unwrap())
+    }
+
+    fn peer() -> Peer<'static> {
+        peer_of("192.0.2.1")
     }
 
     fn order(peers: &Peers<'_>, waiting: Waiting) -> Vec<usize> {
@@ -275,6 +332,28 @@ mod tests {
         // A key that is nobody's changes nothing.
         peers.wait(keys[1], Waiting::Idle, at(8));
         assert_eq!(peers.oldest(Waiting::Idle), None);
+    }
+
+    #[test]
+    fn connections_are_counted_by_network() {
+        let mut peers = Peers::new();
+        let network = |text: &str| Network::of(text.parse().unwrap());
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        let now = Instant::now();
+        let keys: Vec<_> = ["192.0.2.1", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]
+            .into_iter()
+            .map(|address| peers.insert(peer_of(address), now))
+            .collect();
+        let ours = network("2001:db8::");
+        assert_eq!(peers.of_network(ours), 2);
+        assert_eq!(peers.oldest_idle_of(ours, 9), Some(keys[1]));
+        assert_eq!(peers.oldest_idle_of(ours, 1), None);
+        peers.wait(keys[1], Waiting::Send, now);
+        assert_eq!(peers.oldest_idle_of(ours, 9), Some(keys[2]));
+        for key in keys {
+            peers.remove(key);
+        }
+        assert!(peers.networks.is_empty());
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use crate::limits::{Limits, OTHER_FILES};
 use crate::listen::{ListenError, listen};
 use crate::stop::Stop;
-use crate::worker::Worker;
+use crate::worker::{Room, Worker};
 use applgen_bundle::http::Site;
+use applgen_http::log::Format;
 use mio::net::TcpListener;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::SockRef;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -18,8 +20,11 @@ pub struct Options {
     pub address: SocketAddr,
     /// How many event loops.
     pub threads: NonZeroUsize,
-    /// Whether to write an access log to stderr.
-    pub log: bool,
+    /// What the access log on stderr looks like, if there is one.
+    pub log: Option<Format>,
+    /// Whether another process may be listening on the address, which is about
+    /// to be stopped.
+    pub handover: bool,
     /// Limits.
     pub limits: Limits,
 }
@@ -31,7 +36,8 @@ impl Options {
         Self {
             address,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-            log: false,
+            log: None,
+            handover: false,
             limits: Limits::default(),
         }
     }
@@ -41,46 +47,108 @@ impl Options {
 #[derive(Debug)]
 pub struct Server<'b> {
     site: Site<'b>,
-    listeners: Vec<TcpListener>,
-    address: SocketAddr,
+    /// The listening sockets of each thread.
+    listeners: Vec<Vec<TcpListener>>,
+    addresses: Vec<SocketAddr>,
     options: Options,
 }
 
 impl<'b> Server<'b> {
     /// Listens.
     pub fn bind(site: Site<'b>, options: Options) -> Result<Self, ListenError> {
-        let listeners = listen(options.address, options.threads.get())?;
+        let listeners = listen(
+            "http",
+            options.address,
+            options.threads.get(),
+            options.handover,
+        )?;
         let address = listeners
             .first()
             .and_then(|listener| listener.local_addr().ok())
             .unwrap_or(options.address);
         Ok(Self {
             site,
-            listeners,
-            address,
+            listeners: listeners
+                .into_iter()
+                .map(|listener| vec![listener])
+                .collect(),
+            addresses: vec![address],
+            options,
+        })
+    }
+
+    /// Takes sockets that listen already and do not block, whatever address
+    /// the options name. All threads share them.
+    pub fn adopt(
+        site: Site<'b>,
+        options: Options,
+        sockets: &[std::net::TcpListener],
+    ) -> io::Result<Self> {
+        let addresses: io::Result<_> = sockets.iter().map(|socket| socket.local_addr()).collect();
+        let each = || {
+            let clones = sockets.iter().map(|socket| {
+                let clone = socket.try_clone()?;
+                // As `listen` has it; whoever opened the socket may not have.
+                SockRef::from(&clone).set_tcp_nodelay(true)?;
+                Ok(TcpListener::from_std(clone))
+            });
+            clones.collect::<io::Result<Vec<_>>>()
+        };
+        let listeners: io::Result<_> = (0..options.threads.get()).map(|_| each()).collect();
+        Ok(Self {
+            site,
+            listeners: listeners?,
+            addresses: addresses?,
             options,
         })
     }
 
     /// Where it listens; the port is the real one.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses
+            .first()
+            .copied()
+            .unwrap_or(self.options.address)
+    }
+
+    /// Opens everything that serving takes.
+    pub fn open(self, stop: &Stop) -> io::Result<OpenServer<'b>> {
+        let threads = self.listeners.len();
+        let limits = self.options.limits;
+        let connections = connections(limits.connections);
+        let room = Room {
+            connections: connections.div_ceil(threads),
+            per_address: limits.per_address.div_ceil(threads),
+        };
+        let mut workers = Vec::with_capacity(threads);
+        for listeners in self.listeners {
+            let log = self.options.log;
+            let worker = Worker::new(self.site, listeners, &limits, room, log, stop)?;
+            workers.push(worker);
+        }
+        Ok(OpenServer {
+            workers,
+            addresses: self.addresses,
+        })
+    }
+}
+
+/// A server that has opened everything and has not started a thread: the moment
+/// to enter a sandbox.
+pub struct OpenServer<'b> {
+    workers: Vec<Worker<'b>>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl OpenServer<'_> {
+    /// Where it listens; the ports are the real ones.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// Serves until `stop`, in this thread and as many more as were asked for.
-    /// Threads have event loops of their own before `ready` is called, which is
-    /// the moment to say so.
-    pub fn run(self, stop: &Stop, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
-        let threads = self.listeners.len();
-        let room = connections(self.options.limits.connections).div_ceil(threads);
-        let mut workers = Vec::with_capacity(threads);
-        for listener in self.listeners {
-            let limits = &self.options.limits;
-            let log = self.options.log;
-            let worker = Worker::new(self.site, listener, limits, room, log, stop)?;
-            workers.push(worker);
-        }
-        ready(self.address);
+    pub fn serve(self, stop: &Stop) -> io::Result<()> {
+        let mut workers = self.workers;
         std::thread::scope(|scope| {
             let first = workers.pop();
             let mut others = Vec::with_capacity(workers.len());

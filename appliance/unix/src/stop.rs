@@ -60,15 +60,13 @@ impl Stop {
         }
     }
 
-    /// Lets SIGTERM, SIGINT and SIGHUP do it, from now on.
-    pub fn on_signals(&self) -> io::Result<()> {
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
-        let stop = self.clone();
-        std::thread::Builder::new()
-            .name("signals".into())
-            .stack_size(64 * 1024)
-            .spawn(move || signals.forever().for_each(|_| stop.stop()))?;
-        Ok(())
+    /// Takes SIGTERM, SIGINT and SIGHUP, from now on; what they do is done by
+    /// [`StopSignals::watch`], and is not lost until then.
+    pub fn signals(&self) -> io::Result<StopSignals> {
+        Ok(StopSignals {
+            signals: Signals::new([SIGTERM, SIGINT, SIGHUP])?,
+            stop: self.clone(),
+        })
     }
 
     /// Wakes this as well.
@@ -78,5 +76,24 @@ impl Stop {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(waker);
+    }
+}
+
+/// The signals that stop a server, taken and not yet waited for: a process
+/// enters its sandbox between the two, when there is no second thread yet.
+#[derive(Debug)]
+pub struct StopSignals {
+    signals: Signals,
+    stop: Stop,
+}
+
+impl StopSignals {
+    /// Waits for them in a thread.
+    pub fn watch(mut self) -> io::Result<()> {
+        std::thread::Builder::new()
+            .name("signals".into())
+            .stack_size(64 * 1024)
+            .spawn(move || self.signals.forever().for_each(|_| self.stop.stop()))?;
+        Ok(())
     }
 }

@@ -6,13 +6,14 @@
 //! be told so.
 
 use crate::clock::Clock;
-use crate::limits::{ACCEPT_BATCH, ACCEPT_PAUSE, Limits};
+use crate::limits::{ACCEPT_BATCH, ACCEPT_PAUSE, EVICT_SCAN, Limits};
 use crate::log::Log;
 use crate::output::{Batch, Sent};
-use crate::peers::{ALL, Ending, Peer, Peers, Waiting};
+use crate::peers::{ALL, Ending, Network, Peer, Peers, Waiting};
 use crate::stop::{Stop, Stopping};
 use applgen_bundle::http::Site;
 use applgen_http::limits::{HEAD_MAX, REQUEST_BYTES};
+use applgen_http::log::Format;
 use applgen_http::{overloaded, timed_out};
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
@@ -26,6 +27,15 @@ const WAKER: Token = Token(1);
 /// The token of the first connection.
 const FIRST: usize = 2;
 
+/// How many connections a thread may have.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// In all.
+    pub connections: usize,
+    /// Of one address.
+    pub per_address: usize,
+}
+
 /// One thread's part of a server.
 pub struct Worker<'b> {
     pub(crate) site: Site<'b>,
@@ -38,13 +48,13 @@ pub struct Worker<'b> {
     /// Connections whose turn is over while they have more to do.
     pub(crate) again: Vec<usize>,
     poll: Poll,
-    listener: Option<TcpListener>,
+    listeners: Vec<TcpListener>,
     /// Whether there may be more to accept.
     accepting: bool,
     /// Until when not to try, since the system had no file left.
     pause: Option<Instant>,
     /// How many connections this thread may have.
-    room: usize,
+    room: Room,
     /// Time-outs, by [`Waiting`].
     timeouts: [Duration; 4],
     stop: Stop,
@@ -57,15 +67,17 @@ impl<'b> Worker<'b> {
     /// A thread that has `room` for so many connections.
     pub fn new(
         site: Site<'b>,
-        mut listener: TcpListener,
+        mut listeners: Vec<TcpListener>,
         limits: &Limits,
-        room: usize,
-        log: bool,
+        room: Room,
+        log: Option<Format>,
         stop: &Stop,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let registry = poll.registry();
-        registry.register(&mut listener, LISTENER, Interest::READABLE)?;
+        for listener in &mut listeners {
+            registry.register(listener, LISTENER, Interest::READABLE)?;
+        }
         stop.add(Waker::new(registry, WAKER)?);
         Ok(Self {
             site,
@@ -73,10 +85,10 @@ impl<'b> Worker<'b> {
             clock: Clock::new(),
             buffer: vec![0; REQUEST_BYTES].into_boxed_slice(),
             batch: Batch::new(),
-            log: log.then(Log::default),
+            log: log.map(Log::new),
             again: Vec::new(),
             poll,
-            listener: Some(listener),
+            listeners,
             accepting: false,
             pause: None,
             room,
@@ -188,18 +200,17 @@ impl<'b> Worker<'b> {
             return;
         }
         self.pause = None;
+        // One that has no more to accept makes room for the next.
+        let mut index = 0;
         for _ in 0..ACCEPT_BATCH {
-            let Some(listener) = &self.listener else {
+            let Some(listener) = self.listeners.get(index) else {
                 self.accepting = false;
                 return;
             };
             match listener.accept() {
                 Ok((stream, address)) => self.welcome(stream, address.ip()),
                 Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => {
-                        self.accepting = false;
-                        return;
-                    }
+                    ErrorKind::WouldBlock => index += 1,
                     // The client went away again.
                     ErrorKind::ConnectionAborted | ErrorKind::Interrupted => {}
                     // No file or no memory left: whoever is idle makes way, or
@@ -215,7 +226,10 @@ impl<'b> Worker<'b> {
     }
 
     fn welcome(&mut self, mut stream: TcpStream, address: IpAddr) {
-        if self.peers.len() >= self.room && !self.evict() {
+        let network = Network::of(address);
+        let too_many = self.peers.of_network(network) >= self.room.per_address;
+        let is_full = |worker: &Self| worker.peers.len() >= worker.room.connections;
+        if too_many && !self.evict_of(network) || is_full(self) && !self.evict() {
             let mut head = [0; HEAD_MAX];
             let reply = overloaded(self.clock.date(), &mut head);
             // As far as it goes: the connection closes either way.
@@ -230,7 +244,6 @@ impl<'b> Worker<'b> {
             .register(&mut stream, token, both)
             .is_ok()
         {
-            let address = self.log.is_some().then_some(address);
             self.peers
                 .insert(Peer::new(stream, address), self.clock.now());
         }
@@ -243,6 +256,15 @@ impl<'b> Worker<'b> {
             .into_iter()
             .find_map(|waiting| self.peers.oldest(waiting));
         if let Some((key, _)) = oldest {
+            self.close(key);
+        }
+        oldest.is_some()
+    }
+
+    /// Lets the network's own connection go that has been idle for longest.
+    fn evict_of(&mut self, network: Network) -> bool {
+        let oldest = self.peers.oldest_idle_of(network, EVICT_SCAN);
+        if let Some(key) = oldest {
             self.close(key);
         }
         oldest.is_some()
@@ -330,10 +352,10 @@ impl<'b> Worker<'b> {
         self.stopping = Some(self.clock.now());
         // Connections that the system has accepted for us are ours to answer.
         self.accepting = true;
-        while self.accepting && self.peers.len() < self.room {
+        while self.accepting && self.peers.len() < self.room.connections {
             self.accept();
         }
-        self.listener = None;
+        self.listeners = Vec::new();
         self.accepting = false;
         for key in self.peers.keys() {
             // A request may have come that no event has told of yet.

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::{Encoded, encode};
 
 /// Entries made by other levels or limits than this version's are not used.
-const VERSION: &str = "applgen-encoded-1";
+const VERSION: &str = "applgen-encoded-2";
 
 /// A directory of compressed bodies; without one, everything is made anew.
 #[derive(Debug, Clone)]

@@ -1,9 +1,14 @@
 //! gzip and Brotli bodies, at the highest levels, where they are smaller by a
 //! margin that is worth their bytes in the image.
+//!
+//! What changes from deploy to deploy is compressed so that an edit stays where
+//! it was made: see [`segments`].
 
 use std::io::Write;
 
 use libdeflater::{CompressionLvl, Compressor};
+
+use super::segments::{self, segments};
 
 /// The compressed forms of a body that pay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,8 +35,14 @@ pub fn encode(media_type: &str, content: &[u8]) -> Encoded {
     if !worth_trying(media_type, content) {
         return Encoded::default();
     }
-    let gzip = Some(gzip(content, CompressionLvl::best())).filter(|body| pays(body, content));
-    let brotli = Some(brotli(content))
+    let (gzip, brotli) = if is_edited_in_places(media_type) && content.len() < LARGE_BYTES {
+        let segments = segments(content);
+        (segments::gzip(&segments), segments::brotli(&segments))
+    } else {
+        (gzip(content, CompressionLvl::best()), brotli(content))
+    };
+    let gzip = Some(gzip).filter(|body| pays(body, content));
+    let brotli = Some(brotli)
         .filter(|body| pays(body, content))
         // Every client that takes Brotli takes gzip too.
         .filter(|body| gzip.as_ref().is_none_or(|gzip| body.len() < gzip.len()));
@@ -41,6 +52,20 @@ pub fn encode(media_type: &str, content: &[u8]) -> Encoded {
 fn pays(body: &[u8], content: &[u8]) -> bool {
     let least = LEAST_SAVED_BYTES.max(content.len() / LEAST_SAVED_PART);
     body.len() + least <= content.len()
+}
+
+/// Whether a body of this type is text that is written in, a page or a feed,
+/// and not a file that is replaced as a whole.
+fn is_edited_in_places(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or(media_type).trim();
+    match essence.split_once('/') {
+        Some(("text", sub)) => !matches!(sub, "css" | "javascript"),
+        Some(("image", _)) => false,
+        Some(("application", sub)) => {
+            matches!(sub, "xml" | "json") || sub.ends_with("+xml") || sub.ends_with("+json")
+        }
+        _ => false,
+    }
 }
 
 fn worth_trying(media_type: &str, content: &[u8]) -> bool {

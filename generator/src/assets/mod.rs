@@ -4,10 +4,14 @@
 pub mod cache;
 mod compress;
 mod media;
+mod segments;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use applgen_bundle::write::{self, Body, HttpSection};
@@ -22,13 +26,14 @@ use crate::{
     failure::Failure,
     output::{Content, Output, Resource},
     progress::Progress,
-    report::Diagnostic,
+    report::{self, Diagnostic},
+    rules::{
+        HeaderRule,
+        apply::Answer,
+        policy::{self, Policy, Subject, redirect_lines},
+    },
     site::UrlPath,
 };
-
-/// How long a page may be reused without asking: not at all, since an
-/// unchanged page is a 304 by its ETag, and a changed one must show at once.
-const CACHE_CONTROL: &str = "no-cache";
 
 /// What preparing a site's resources came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,28 +44,61 @@ pub struct Totals {
     pub raw_bytes: u64,
 }
 
-/// Compresses and lays out everything in `output` as the bundle's HTTP section.
-pub fn http_section(
+/// Compresses everything in `output`, and puts it into the bundle's HTTP
+/// section as what the host that was begun last serves.
+pub fn fill(
+    section: &mut HttpSection,
     output: Output,
     limit_bytes: u64,
     cache: &Cache,
     progress: &Progress,
-) -> Result<(HttpSection, Totals), Failure> {
+) -> Result<Totals, Failure> {
     let total = output.resources.len();
     let step = progress.bar("compress", total as u64);
     let raw_bytes = AtomicU64::new(0);
-    let mut section = HttpSection::new();
-    for (from, to) in output
+    let redirects = output
         .slashes()
         .chain(output.redirects.iter().map(|(from, to)| (from.clone(), to)))
-    {
-        section.redirect(from.as_bytes().to_vec(), 301, to.encoded());
+        .map(|(from, to)| (from, 301, to.encoded()));
+    let by_rule = output
+        .rules
+        .exact
+        .iter()
+        .filter_map(|(from, answer)| match answer {
+            Answer::Redirect { status, location } => {
+                Some((from.clone(), *status, location.clone()))
+            }
+            Answer::Alias { .. } | Answer::Bare(_) => None,
+        });
+    for (from, status, location) in redirects.chain(by_rule) {
+        let redirect = write::Redirect {
+            status,
+            location,
+            headers: redirect_lines(&output.policy, &output.headers, Some(&from), status),
+        };
+        section
+            .redirect_with(from.as_bytes().to_vec(), redirect)
+            .map_err(too_large)?;
     }
+    // A rule for headers fits a page that it fits by any of its names.
+    let mut names: HashMap<&UrlPath, Vec<UrlPath>> = HashMap::new();
+    for (from, to) in output.aliases.iter().chain(&output.names) {
+        let (page, name) = match output.names.get(from) {
+            Some(name) => (from, name),
+            None => (to, from),
+        };
+        names.entry(page).or_default().push(name.clone());
+    }
+    let headers = Headers {
+        policy: &output.policy,
+        rules: &output.headers,
+        names,
+    };
     let resources: Vec<_> = output.resources.into_iter().collect();
     let prepared: Vec<write::Resource> = resources
         .into_par_iter()
         .map(|(path, resource)| {
-            let prepared = prepare(&path, resource, limit_bytes, cache)?;
+            let prepared = prepare(&path, resource, &headers, limit_bytes, cache)?;
             raw_bytes.fetch_add(prepared.identity.len() as u64, Ordering::Relaxed);
             step.advance();
             Ok(prepared)
@@ -70,29 +108,65 @@ pub fn http_section(
     for resource in prepared {
         section.resource(resource).map_err(too_large)?;
     }
-    for (from, to) in output.aliases {
-        section.alias(from.as_bytes().to_vec(), to.as_bytes().to_vec());
+    let bytes = |path: &UrlPath| path.as_bytes().to_vec();
+    for (from, to) in &output.aliases {
+        section.alias(bytes(from), bytes(to));
     }
-    let totals = Totals {
+    for (from, answer) in &output.rules.exact {
+        match answer {
+            Answer::Redirect { .. } => {}
+            Answer::Alias { to, status } => section.alias_as(bytes(from), bytes(to), *status),
+            Answer::Bare(status) => section.bare(bytes(from), *status).map_err(too_large)?,
+        }
+    }
+    for rule in output.rules.patterns {
+        section.rule(rule).map_err(too_large)?;
+    }
+    Ok(Totals {
         resources: total,
         raw_bytes: raw_bytes.into_inner(),
-    };
-    Ok((section, totals))
+    })
+}
+
+/// What decides about headers.
+struct Headers<'a> {
+    policy: &'a Policy,
+    rules: &'a [HeaderRule],
+    names: HashMap<&'a UrlPath, Vec<UrlPath>>,
 }
 
 fn prepare(
     path: &UrlPath,
     resource: Resource,
+    headers: &Headers<'_>,
     limit_bytes: u64,
     cache: &Cache,
 ) -> Result<write::Resource, Failure> {
+    let generated = matches!(resource.content, Content::Bytes(_));
     let content = match resource.content {
-        Content::Bytes(bytes) => bytes,
+        Content::Bytes(bytes) | Content::Templated(bytes) => bytes,
         Content::File(file) => file.read(limit_bytes)?,
     };
+    let mut paths = vec![path.clone()];
+    paths.extend(headers.names.get(path).into_iter().flatten().cloned());
+    // A page without its extension is what its file is.
+    let named = paths
+        .iter()
+        .find(|path| path.as_bytes().ends_with(b".html"));
     let media_type = resource
         .media_type
-        .unwrap_or_else(|| media_type(path, &content));
+        .unwrap_or_else(|| media_type(named.unwrap_or(path), &content));
+    let subject = Subject {
+        paths: &paths,
+        media_type: &media_type,
+        content: &content,
+        generated,
+    };
+    let lines = policy::lines(headers.policy, headers.rules, &subject);
+    if let Some(warning) = policy::left_without_policy(headers.policy, &subject, &lines) {
+        report::tell(&warning);
+    }
+    let media_type = lines.media_type.unwrap_or(media_type);
     let hash: [u8; 32] = Sha256::digest(&content).into();
     let encoded = cache.encoded(&hash, &media_type, &content);
     let mut etag = [0; 16];
@@ -107,8 +181,8 @@ fn prepare(
         path: path.as_bytes().to_vec(),
         media_type,
         last_modified: resource.last_modified,
-        cache_control: Some(CACHE_CONTROL.to_owned()),
-        headers: vec![("X-Content-Type-Options".to_owned(), "nosniff".to_owned())],
+        cache_control: lines.cache_control,
+        headers: lines.headers,
         etag,
         identity: Body::from(content),
         gzip: encoded.gzip.map(Arc::from),

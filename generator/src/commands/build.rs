@@ -18,13 +18,13 @@ use super::{
 /// Builds an image; its path goes to standard output.
 pub fn build(arguments: &Build) -> Result<(), Failure> {
     let started = Instant::now();
-    let target = Target::Unix;
+    let target = arguments.target.named().unwrap_or_default();
     let path = pipeline::image_path(arguments.output.as_deref(), &arguments.site, target);
     let outputs = pipeline::outputs(&path);
     let progress = Progress::on_terminal();
     let bundled = pipeline::bundle(&arguments.site, &outputs, target, &progress)?;
     let manifest = write(&bundled, &arguments.site, target, &path, &progress)?;
-    tell_decks(&bundled);
+    tell_content(&bundled);
     report::say(&format!(
         "{}: {} ({} of kernel, {} of bundle for {} in {}), {} ms",
         path.display(),
@@ -50,6 +50,7 @@ pub fn write(
         target,
         features: &bundled.features,
         bundle: &bundled.bundle,
+        zones: &bundled.zones,
         source: revision::of(named, &pipeline::outputs(path)),
         path,
     };
@@ -66,8 +67,8 @@ pub fn write(
     })
 }
 
-/// Says what became of the decks.
-pub fn tell_decks(bundled: &Bundled) {
+/// Says what became of the decks and zones.
+pub fn tell_content(bundled: &Bundled) {
     for deck in &bundled.decks {
         report::say(&match (deck.counts, &deck.separators) {
             (Some((columns, slides)), Some(separators)) => format!(
@@ -79,5 +80,13 @@ pub fn tell_decks(bundled: &Bundled) {
             ),
             _ => format!("deck `{}` at {}: finished HTML", deck.title, deck.path),
         });
+    }
+    for zone in &bundled.zones {
+        report::say(&format!(
+            "zone `{}`: serial {}, {}",
+            zone.name,
+            zone.serial,
+            count(zone.records, "record"),
+        ));
     }
 }

@@ -3,16 +3,19 @@
 use std::{fmt::Write, fs, path::Path};
 
 use applgen_bundle::{
-    Bundle, TAG_BOOT, TAG_HTTP, TAG_INFO,
-    http::{Encoding, Entry, Kind, Site},
+    Bundle, TAG_BOOT, TAG_DNS, TAG_HTTP, TAG_INFO,
+    dns::{Zone, Zones},
+    http::{Encoding, Entry, Host, Kind, Site},
 };
 use serde_json::{Value, json};
 
 use crate::{
     cli::Inspect,
     failure::Failure,
-    image::{find_bundle, manifest},
-    report::Diagnostic,
+    image::{Feature, Features, Target, cost, find_bundle, manifest, sources::Sources},
+    progress::Progress,
+    report::{self, Diagnostic, Level},
+    zones::name,
 };
 
 use super::{bytes, count};
@@ -26,7 +29,8 @@ pub fn inspect(arguments: &Inspect) -> Result<(), Failure> {
                 .hint("name an image that `applgen build` wrote"),
         )
     })?;
-    let facts = facts(path, &image)?;
+    let mut facts = facts(path, &image)?;
+    add_costs(&mut facts);
     let text = if arguments.json {
         format!("{facts:#}\n")
     } else {
@@ -58,14 +62,23 @@ fn facts(path: &Path, image: &[u8]) -> Result<Value, Failure> {
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or(Value::Null);
     let mut paths = Vec::new();
+    let mut hosts = Vec::new();
+    let mut rules = 0;
     if let Some(section) = bundle.section(TAG_HTTP) {
         let site = Site::parse(section).map_err(|error| not_ours(error.to_string()))?;
         let mut entries: Vec<Entry<'_>> = site.entries().collect();
         if entries.len() != site.entry_count() {
             return Err(not_ours("its table of paths is damaged".into()));
         }
-        entries.sort_by_key(|entry| entry.path());
+        entries.sort_by_key(|entry| (entry.host().number(), entry.path()));
         paths = entries.iter().map(path_facts).collect();
+        hosts = site.hosts().iter().map(host_facts).collect();
+        rules = site.rules().len();
+    }
+    let mut zones = Vec::new();
+    if let Some(section) = bundle.section(TAG_DNS) {
+        let all = Zones::parse(section).map_err(|error| not_ours(error.to_string()))?;
+        zones = all.zones().map(|zone| zone_facts(&zone)).collect();
     }
     let sections: serde_json::Map<String, Value> = bundle
         .sections()
@@ -87,14 +100,84 @@ fn facts(path: &Path, image: &[u8]) -> Result<Value, Failure> {
         "sections": sections,
         "boot": text(TAG_BOOT).unwrap_or_default(),
         "title": info["title"],
+        "target": info["target"],
         "decks": info["decks"],
         "features": info["features"],
         "manifest": manifest,
+        "hosts": hosts,
+        "pattern_rules": rules,
+        "zones": zones,
         "paths": paths,
     }))
 }
 
+/// A name of a host; `.example.org` stands for all that end in it.
+fn host_facts((name, host): (&[u8], Host<'_>)) -> Value {
+    let name = String::from_utf8_lossy(name);
+    match host {
+        Host::Served(host) => json!({ "name": name, "host": host.number() }),
+        Host::Redirected { status, prefix } => json!({
+            "name": name,
+            "status": status,
+            "location": String::from_utf8_lossy(prefix),
+        }),
+    }
+}
+
+fn zone_facts(zone: &Zone<'_>) -> Value {
+    let apex = zone.apex().and_then(|apex| apex.name());
+    json!({
+        "name": apex.map_or_else(String::new, |name| name::show(name.wire())),
+        "serial": zone.serial(),
+        "records": zone.record_count(),
+    })
+}
+
+/// Adds to each feature what it costs, as far as this version can tell: it has
+/// to be the one whose kernel is in the image.
+fn add_costs(facts: &mut Value) {
+    let target = facts["target"].as_str().and_then(Target::from_suffix);
+    let same = facts["manifest"]["kernel"]["sources"] == Sources::embedded().sha256();
+    let Some(target) = target.filter(|_| same) else {
+        return;
+    };
+    let Some(listed) = facts["features"].as_array_mut() else {
+        return;
+    };
+    let mut features = Features::new();
+    for feature in listed.iter() {
+        let name = feature["name"].as_str().unwrap_or_default();
+        match Feature::from_name(name) {
+            Some(feature) => features.need(feature, ""),
+            None => return,
+        }
+    }
+    let steps = Progress::on_terminal().spinner("what features cost");
+    let costs = cost::costs(target, &features, &steps);
+    steps.finish();
+    match costs {
+        Ok(costs) => {
+            for cost in costs {
+                let name = cost.feature.name();
+                for feature in listed.iter_mut().filter(|it| it["name"] == name) {
+                    feature["bytes"] = cost.bytes.into();
+                }
+            }
+        }
+        Err(error) => report::tell(&Diagnostic {
+            level: Level::Note,
+            ..error.diagnostic()
+        }),
+    }
+}
+
 fn path_facts(entry: &Entry<'_>) -> Value {
+    let mut facts = answer_facts(entry);
+    facts["host"] = json!(entry.host().number());
+    facts
+}
+
+fn answer_facts(entry: &Entry<'_>) -> Value {
     let path = String::from_utf8_lossy(entry.path());
     match entry.kind() {
         Kind::Alias => json!({ "path": path, "alias": String::from_utf8_lossy(entry.target()) }),
@@ -103,6 +186,7 @@ fn path_facts(entry: &Entry<'_>) -> Value {
             "status": entry.status(),
             "location": String::from_utf8_lossy(entry.target()),
         }),
+        Kind::Bare => json!({ "path": path, "status": entry.status() }),
         Kind::Resource => {
             let length = |encoding| entry.representation(encoding).map(|r| r.body().len());
             let identity = entry.representation(Encoding::Identity);
@@ -156,10 +240,15 @@ fn for_people(facts: &Value) -> String {
         let _ = writeln!(out, "source commit: {commit}{dirty}");
     }
     for feature in list(&facts["features"]) {
+        let cost = feature["bytes"].as_i64().map(|cost| {
+            let sign = if cost < 0 { "-" } else { "" };
+            format!(" ({sign}{})", bytes(cost.unsigned_abs()))
+        });
         let _ = writeln!(
             out,
-            "feature {}: {}",
+            "feature {}{}: {}",
             word(&feature["name"]),
+            cost.unwrap_or_default(),
             word(&feature["reason"])
         );
     }
@@ -184,14 +273,51 @@ fn for_people(facts: &Value) -> String {
             None => writeln!(out, ": finished HTML"),
         };
     }
+    for host in list(&facts["hosts"]) {
+        let _ = match host["host"].as_u64() {
+            Some(number) => writeln!(out, "host {number}: {}", word(&host["name"])),
+            None => writeln!(
+                out,
+                "host {} -> {} ({})",
+                word(&host["name"]),
+                word(&host["location"]),
+                number(&host["status"])
+            ),
+        };
+    }
+    if number(&facts["pattern_rules"]) > 0 {
+        let rules = usize::try_from(number(&facts["pattern_rules"])).unwrap_or(usize::MAX);
+        let _ = writeln!(out, "{} with a pattern", count(rules, "rule"));
+    }
+    let many = list(&facts["paths"])
+        .iter()
+        .any(|path| number(&path["host"]) > 0);
+    for zone in list(&facts["zones"]) {
+        let records = usize::try_from(number(&zone["records"])).unwrap_or(usize::MAX);
+        let _ = writeln!(
+            out,
+            "zone `{}`: serial {}, {}",
+            word(&zone["name"]),
+            number(&zone["serial"]),
+            count(records, "record"),
+        );
+    }
+    if list(&facts["paths"]).is_empty() {
+        return out;
+    }
     let length = |value: &Value| value.as_u64().map_or("-".to_owned(), |n| n.to_string());
     let _ = writeln!(out, "\n{:>11} {:>11} {:>11}  path", "bytes", "gzip", "br");
     for path in list(&facts["paths"]) {
-        let shown = word(&path["path"]);
+        let mut shown = word(&path["path"]);
+        if many {
+            shown = format!("{}: {shown}", number(&path["host"]));
+        }
         let what = if let Some(to) = path["alias"].as_str() {
             format!("{shown} = {to}")
         } else if let Some(to) = path["location"].as_str() {
             format!("{shown} -> {to} ({})", number(&path["status"]))
+        } else if path["type"].is_null() {
+            format!("{shown} ({})", number(&path["status"]))
         } else {
             format!("{shown}  {}", word(&path["type"]))
         };

@@ -2,11 +2,14 @@
 
 mod build;
 mod check;
+mod deploy;
 mod doctor;
 mod inspect;
 mod new;
+mod operate;
 mod pipeline;
 mod run;
+mod sites;
 
 use std::io::Write;
 
@@ -25,6 +28,12 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),
+        Command::Deploy(arguments) => deploy::deploy(&arguments),
+        Command::Log(arguments) => operate::log(&arguments),
+        Command::Diff(arguments) => operate::diff(&arguments),
+        Command::Rollback(arguments) => operate::rollback(&arguments),
+        Command::Bisect(arguments) => operate::bisect(&arguments),
+        Command::Verify(arguments) => operate::verify(&arguments),
         Command::New(arguments) => new::new(&arguments),
         Command::Doctor => doctor::doctor(),
         Command::Completions(arguments) => {

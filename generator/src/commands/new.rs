@@ -15,7 +15,9 @@ use crate::{
 pub fn new(arguments: &New) -> Result<(), Failure> {
     let name = match arguments.kind {
         Kind::Slides => "slides",
+        Kind::Website => "website",
         Kind::Files => "files",
+        Kind::Dns => "dns",
     };
     let scaffold = templates::directory(&format!("new/{name}"));
     let target = &arguments.directory;

@@ -1,21 +1,27 @@
-//! The way of the data, once: site, output, bundle, kernel, image.
+//! The way of the data, once: site, output and zones, bundle, kernel, image.
 
 use std::path::{Path, PathBuf};
 
 use applgen_bundle::{
-    boot::{Keys, Words},
-    write::{BundleWriter, FinishedBundle},
+    boot::{Ip4, Keys, Words},
+    write::{BundleWriter, DnsOptions, DnsSection, FinishedBundle, HttpSection},
 };
 use serde_json::json;
 
+use super::sites::{self, Served};
 use crate::{
     assets::{self, Cache, Totals},
     failure::Failure,
-    image::{Feature, Features, Target, environment::Environment},
+    image::{
+        Feature, Features, Target, descriptors,
+        environment::Environment,
+        manifest::{self, ZonePart},
+    },
     progress::Progress,
-    render::{self, DeckSummary},
+    render::DeckSummary,
     report::{self, Diagnostic, Diagnostics, Level},
     site::{self, Site},
+    zones::{self, Zone},
 };
 
 /// The directory that images go to when nothing else is said; never site input.
@@ -35,6 +41,8 @@ pub struct Bundled {
     pub features: Features,
     /// Its decks.
     pub decks: Vec<DeckSummary>,
+    /// Its zones.
+    pub zones: Vec<ZonePart>,
     /// Resources and their lengths.
     pub totals: Totals,
 }
@@ -47,19 +55,20 @@ pub fn bundle(
     progress: &Progress,
 ) -> Result<Bundled, Failure> {
     let mut diagnostics = Diagnostics::new();
-    let loaded = site::load(named, outputs, &mut diagnostics).and_then(|site| {
-        let rendered = render::render(&site, &mut diagnostics)?;
-        Ok((site, rendered))
-    });
+    let loaded = load(named, outputs, &mut diagnostics);
     report::tell_all(&diagnostics, false);
-    let (site, rendered) = loaded?;
+    let Loaded {
+        site,
+        served,
+        zones,
+    } = loaded?;
     if diagnostics.has_errors() {
         return Err(Failure::told());
     }
     let warnings = diagnostics.count(Level::Warning);
     if warnings > 0 {
         report::say(&format!(
-            "built all the same; `applgen check` fails on the {}",
+            "built all the same; `applgen check --strict` fails on the {}",
             super::count(warnings, "warning")
         ));
     }
@@ -69,23 +78,103 @@ pub fn bundle(
         None => Cache::none(),
     };
     let limit_bytes = site.config.limit_bytes();
-    let (section, totals) = assets::http_section(rendered.output, limit_bytes, &cache, progress)?;
     let mut features = Features::new();
-    features.need(Feature::Http, reason(&rendered.decks, totals.resources));
     let mut writer = BundleWriter::new();
     let words = boot_words(&site, target)?;
+    if target.is_guest() {
+        network_features(&words, &mut features)?;
+    }
     if !words.is_empty() {
         writer.boot(&words);
     }
-    writer.info(&info(&site, &rendered.decks, &features));
-    writer.http(section);
+    let mut totals = Totals::default();
+    let mut decks = Vec::new();
+    if !served.is_empty() {
+        let mut section = HttpSection::new();
+        for (number, served) in served.into_iter().enumerate() {
+            if number > 0 {
+                section.begin_host().map_err(assets::too_large)?;
+            }
+            sites::add_names(&mut section, &served)?;
+            let output = served.rendered.output;
+            let of_site = assets::fill(&mut section, output, limit_bytes, &cache, progress)?;
+            totals.resources += of_site.resources;
+            totals.raw_bytes += of_site.raw_bytes;
+            decks.extend(served.rendered.decks);
+        }
+        features.need(Feature::Http, reason(&decks, totals.resources));
+        writer.http(section);
+    }
+    let parts = zones
+        .iter()
+        .map(|zone| ZonePart {
+            name: zone.name(),
+            serial: zone.serial,
+            records: zone.records.len(),
+        })
+        .collect();
+    if !zones.is_empty() {
+        let what = format!("the site has {}", super::count(zones.len(), "zone"));
+        features.need(Feature::Dns, what);
+    }
+    writer.info(&info(&site, target, &decks, &zones, &features));
+    if !zones.is_empty() {
+        let section = dns_section(&site, zones)?;
+        writer.dns(section).map_err(assets::too_large)?;
+    }
     let bundle = writer.finish().map_err(assets::too_large)?;
     Ok(Bundled {
         bundle,
         features,
-        decks: rendered.decks,
+        decks,
+        zones: parts,
         totals,
     })
+}
+
+/// A site, its pages and its zones.
+pub struct Loaded {
+    /// The site.
+    pub site: Site,
+    /// What it and its hosts serve over HTTP; nothing where there are zones alone.
+    pub served: Vec<Served>,
+    /// What it serves over DNS.
+    pub zones: Vec<Zone>,
+}
+
+/// Loads a site, renders its pages and reads its zones. All that is wrong with
+/// any of them is told.
+pub fn load(
+    named: &Path,
+    outputs: &[PathBuf],
+    diagnostics: &mut Diagnostics,
+) -> Result<Loaded, Failure> {
+    let (site, served) = sites::load(named, outputs, diagnostics)?;
+    let zones = zones::load(&site, diagnostics)?;
+    Ok(Loaded {
+        site,
+        served,
+        zones,
+    })
+}
+
+/// The section of the zones, with what `[dns]` says of the server.
+fn dns_section(site: &Site, zones: Vec<Zone>) -> Result<DnsSection, Failure> {
+    let dns = &site.config.dns;
+    let bytes = |text: &Option<String>| text.as_ref().map(|text| text.as_bytes().to_vec());
+    let mut section = DnsSection::new(DnsOptions {
+        rate_limit: dns.rate_limit,
+        slip: dns.slip,
+        nsid: bytes(&dns.nsid),
+        version: (!dns.version.is_empty()).then(|| dns.version.as_bytes().to_vec()),
+        identity: bytes(&dns.identity).or_else(|| bytes(&dns.nsid)),
+    });
+    for zone in zones {
+        section
+            .zone(&zone.apex, zone.records)
+            .map_err(assets::too_large)?;
+    }
+    Ok(section)
 }
 
 fn reason(decks: &[DeckSummary], resources: usize) -> String {
@@ -98,9 +187,7 @@ fn reason(decks: &[DeckSummary], resources: usize) -> String {
 /// The words of `[network]` that this target takes; a site is configured once
 /// for all of them.
 fn boot_words(site: &Site, target: Target) -> Result<String, Failure> {
-    let keys = match target {
-        Target::Unix => Keys::PROCESS,
-    };
+    let keys = target.boot_keys();
     let taken: Vec<&str> = site
         .config
         .boot_words
@@ -114,8 +201,36 @@ fn boot_words(site: &Site, target: Target) -> Result<String, Failure> {
     Ok(words)
 }
 
+/// What a guest's own network has to be able to do, from the words that its
+/// image takes when none are given. What is not said can still be said at boot:
+/// where nothing is, everything is there.
+fn network_features(words: &str, features: &mut Features) -> Result<(), Failure> {
+    let words = Words::parse(words, Keys::GUEST)
+        .map_err(|error| Failure::site(Diagnostic::error(format!("`[network]`: {error}"))))?;
+    let has_ipv6 = words.ip6.is_some() || words.gw6.is_some();
+    match words.ip {
+        None if !has_ipv6 => {
+            let reason = "the site names no address, so that one can be given at boot";
+            features.need(Feature::Dhcp, reason);
+            features.need(Feature::Ipv6, reason);
+        }
+        Some(Ip4::Dhcp) => features.need(Feature::Dhcp, "`[network]` says `ip = \"dhcp\"`"),
+        None | Some(Ip4::Static { .. }) => {}
+    }
+    if has_ipv6 {
+        features.need(Feature::Ipv6, "`[network]` names an IPv6 address");
+    }
+    Ok(())
+}
+
 /// The facts that travel in the image, for `applgen inspect`.
-fn info(site: &Site, decks: &[DeckSummary], features: &Features) -> String {
+fn info(
+    site: &Site,
+    target: Target,
+    decks: &[DeckSummary],
+    zones: &[Zone],
+    features: &Features,
+) -> String {
     let decks: Vec<_> = decks
         .iter()
         .map(|deck| {
@@ -133,7 +248,20 @@ fn info(site: &Site, decks: &[DeckSummary], features: &Features) -> String {
         .iter()
         .map(|(feature, reason)| json!({ "name": feature.name(), "reason": reason }))
         .collect();
-    json!({ "title": site.config.title, "decks": decks, "features": features }).to_string()
+    let mut facts = json!({
+        "title": site.config.title,
+        "target": target.suffix(),
+        "decks": decks,
+        "features": features,
+    });
+    if !zones.is_empty() {
+        let files: Vec<_> = zones
+            .iter()
+            .map(|zone| json!({ "name": zone.name(), "file": zone.file }))
+            .collect();
+        facts["zones"] = json!(files);
+    }
+    facts.to_string()
 }
 
 /// Where an image goes: `-o FILE`, or `dist/NAME.TARGET`.
@@ -152,9 +280,8 @@ pub fn image_path(output: Option<&Path>, named: &Path, target: Target) -> PathBu
 pub fn outputs(image: &Path) -> Vec<PathBuf> {
     let mut outputs = default_outputs();
     outputs.push(image.to_path_buf());
-    let mut manifest = image.as_os_str().to_owned();
-    manifest.push(".json");
-    outputs.push(PathBuf::from(manifest));
+    outputs.push(manifest::path_for(image));
+    outputs.extend(descriptors::paths(image));
     // A folder that images are collected in holds those of other targets too.
     // One of the site's own content folders stays input all the same.
     if let Some(parent) = image.parent().filter(|p| !p.as_os_str().is_empty()) {

@@ -23,7 +23,10 @@ use object::{
     pod::{from_bytes, from_bytes_mut, slice_from_bytes, slice_from_bytes_mut},
     read::elf::{FileHeader, SectionHeader},
 };
-use std::ops::Range;
+use std::{
+    io::{self, Read},
+    ops::Range,
+};
 use thiserror::Error;
 
 type Header = elf::FileHeader64<LittleEndian>;
@@ -191,6 +194,28 @@ pub fn find_bundle(image: &[u8]) -> Option<Range<usize>> {
         && start.checked_add(bytes)? == image.len() as u64;
     // The end is the file's length, so both fit.
     is_bundle.then_some(start as usize..image.len())
+}
+
+/// Whether a file is a kernel that machines start (by PVH), and no process:
+/// it has the note that says where it is entered.
+pub fn is_guest(file: &mut impl Read) -> io::Result<bool> {
+    // Headers and notes are at the start, in all that is written here.
+    const NOTE: [u8; 16] = *b"\x04\0\0\0\x04\0\0\0\x12\0\0\0Xen\0";
+    const LOOKED_AT: u64 = 1 << 20;
+    let mut start = Vec::new();
+    file.take(LOOKED_AT).read_to_end(&mut start)?;
+    let Ok((_, segments)) = headers(&start) else {
+        return Ok(false);
+    };
+    Ok(segments
+        .iter()
+        .filter(|segment| segment.p_type.get(LE) == elf::PT_NOTE)
+        .any(|segment| {
+            usize::try_from(segment.p_offset.get(LE))
+                .ok()
+                .and_then(|offset| start.get(offset..)?.get(..NOTE.len()))
+                .is_some_and(|note| note == NOTE)
+        }))
 }
 
 /// The ELF header and the program headers, when the file is one that we make.

@@ -4,8 +4,9 @@ use crate::{
     image::{
         Features, KernelError, Manifest, Progress, Revision, Target,
         attach::{AttachError, attach},
+        descriptors::{self, DescriptorError},
         kernel::kernel,
-        manifest::{Parts, path_for},
+        manifest::{Parts, ZonePart, path_for},
         write::{self, WriteError},
     },
     report::Diagnostic,
@@ -23,6 +24,8 @@ pub struct Order<'a> {
     pub features: &'a Features,
     /// What it serves.
     pub bundle: &'a FinishedBundle,
+    /// The zones among it.
+    pub zones: &'a [ZonePart],
     /// The commit of the site.
     pub source: Option<Revision>,
     /// Where it goes; the manifest goes beside it.
@@ -39,6 +42,9 @@ pub enum ImageError {
     /// Kernel and bundle do not go together.
     #[error(transparent)]
     Attach(#[from] AttachError),
+    /// What its host needs beside it cannot be written so that it works.
+    #[error(transparent)]
+    Descriptor(#[from] DescriptorError),
     /// A file was not written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -50,6 +56,9 @@ impl ImageError {
         match self {
             Self::Kernel(error) => error.diagnostic(),
             Self::Write(error) => error.diagnostic(),
+            Self::Descriptor(error) => {
+                Diagnostic::error(error.to_string()).hint("name the image with `-o FILE`")
+            }
             Self::Attach(error @ AttachError::TooLarge { .. }) => {
                 Diagnostic::error(error.to_string())
                     .hint("leave large files out of the site, or split it")
@@ -64,8 +73,8 @@ impl ImageError {
     }
 }
 
-/// Makes an image and its manifest: both are whole on the disk before either
-/// has its name, and the image is named last.
+/// Makes an image, its manifest and its descriptors: all are whole on the disk
+/// before any has its name, and the image is named last.
 pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, ImageError> {
     let kernel = kernel(order.target, order.features, progress)?;
     let attached = attach(&kernel.elf, order.bundle.len())?;
@@ -77,11 +86,24 @@ pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, Ima
         kernel: &kernel,
         attached: &attached,
         bundle: order.bundle,
+        zones: order.zones,
         source: order.source.clone(),
         written: image.written(),
     });
-    let beside = write::file(&path_for(order.path), manifest.to_json().as_bytes())?;
+    let beside = write::file(
+        &path_for(order.path),
+        manifest.to_json().as_bytes(),
+        write::FILE_MODE,
+    )?;
+    let descriptors = descriptors::of(order.target, order.path, image.written().bytes)?;
+    let descriptors: Vec<_> = descriptors
+        .iter()
+        .map(|file| write::file(&file.path, file.text.as_bytes(), file.mode))
+        .collect::<Result<_, _>>()?;
     beside.commit()?;
+    for descriptor in descriptors {
+        descriptor.commit()?;
+    }
     image.commit()?;
     Ok(manifest)
 }

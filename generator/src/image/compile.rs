@@ -24,17 +24,6 @@ use std::{
 };
 use thiserror::Error;
 
-/// What every kernel is compiled and linked with, beside the path remappings
-/// and the profile in the staged manifest.
-pub const FLAGS: &[&str] = &[
-    "-Ctarget-cpu=x86-64",
-    "-Ctarget-feature=+crt-static",
-    "-Crelocation-model=static",
-    "-Clink-arg=-Wl,--build-id=none",
-    // Lints judge the source where it is written.
-    "--cap-lints=warn",
-];
-
 /// The separator of `CARGO_ENCODED_RUSTFLAGS`, which lets paths hold spaces.
 const FLAG_SEPARATOR: &str = "\u{1f}";
 
@@ -92,9 +81,9 @@ impl Compilation<'_> {
         let packages = self.packages(progress)?;
         let mut cargo = self.cargo("build");
         cargo
-            .args(["--locked", "--offline", "--profile", "appliance"])
+            .args(["--locked", "--offline", "--profile", self.target.profile()])
             .args(["--target", TRIPLE, "--package", self.target.package()])
-            .args(["--bin", self.target.package(), "--no-default-features"])
+            .args(["--bin", self.target.binary(), "--no-default-features"])
             .arg(format!("--features={}", self.features.join(",")))
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags(&packages));
         let output = run(cargo, |line| {
@@ -111,8 +100,12 @@ impl Compilation<'_> {
                 output: output.stderr,
             });
         }
-        let built = self.folder.join("target").join(TRIPLE).join("appliance");
-        Ok(fs::read(built.join(self.target.package()))?)
+        let built = self
+            .folder
+            .join("target")
+            .join(TRIPLE)
+            .join(self.target.profile());
+        Ok(fs::read(built.join(self.target.binary()))?)
     }
 
     /// What the kernel is made of; fetched from the registry only when some of
@@ -164,7 +157,7 @@ impl Compilation<'_> {
                 remapped.push((folder.to_owned(), name));
             }
         }
-        let mut flags = OsString::from(FLAGS.join(FLAG_SEPARATOR));
+        let mut flags = OsString::from(self.target.flags().join(FLAG_SEPARATOR));
         for (from, to) in remapped {
             flags.push(FLAG_SEPARATOR);
             flags.push("--remap-path-prefix=");
@@ -193,7 +186,10 @@ impl Compilation<'_> {
             .env("CARGO_TERM_COLOR", "never")
             .env("CARGO_TERM_PROGRESS_WHEN", "never")
             .env("CARGO_INCREMENTAL", "0")
-            .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join(FLAG_SEPARATOR))
+            .env(
+                "CARGO_ENCODED_RUSTFLAGS",
+                self.target.flags().join(FLAG_SEPARATOR),
+            )
             .env("RUSTC", &self.toolchain.rustc)
             .env("RUSTC_WRAPPER", "")
             .env("RUSTC_WORKSPACE_WRAPPER", "");

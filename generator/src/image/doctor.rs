@@ -91,14 +91,14 @@ fn examine(environment: &Environment) -> Vec<Check> {
         program(
             environment,
             "qemu-system-x86_64",
-            "boots `--kvm` images, which this version does not make yet",
+            "boots `--kvm` images in `applgen run`",
             "qemu-system-x86",
             false,
         ),
         program(
             environment,
             "xl",
-            "starts `--xen` images, which this version does not make yet",
+            "starts `--xen` images on a Xen host",
             "xen-utils",
             false,
         ),
@@ -193,9 +193,12 @@ fn caches(environment: &Environment) -> Vec<Check> {
     let mut checks = Vec::new();
     for target in Target::ALL {
         let stores = prebuilt.iter().chain([&store]);
-        let mut kernels = stores.filter_map(|store| store.find(*target, &[], &sources, PINNED));
+        let mut kernels = stores.flat_map(|store| store.of_target(*target, &sources));
         let name = match target {
             Target::Unix => "kernel unix",
+            Target::Tap => "kernel tap",
+            Target::Kvm => "kernel kvm",
+            Target::Xen => "kernel xen",
         };
         const PURPOSE: &str = "what images of this target start with";
         checks.push(match kernels.next() {

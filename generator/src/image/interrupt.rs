@@ -4,7 +4,8 @@
 //! they exist. On SIGINT, SIGTERM or SIGHUP a thread of its own ends the
 //! compilers, removes the files and exits with 128 and the signal's number, as
 //! shells report a death by signal. A signal that was ignored when the command
-//! started (`nohup`) stays ignored.
+//! started (`nohup`) stays ignored. Whoever serves takes the signals over
+//! ([`take_over`]) and ends in its own way.
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::{
@@ -16,7 +17,10 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
     time::Duration,
 };
@@ -35,12 +39,15 @@ struct Register {
     watching: bool,
     next: u64,
     unfinished: BTreeMap<u64, Unfinished>,
+    /// Who gets the signals, instead of the end.
+    taker: Option<Sender<i32>>,
 }
 
 static REGISTER: Mutex<Register> = Mutex::new(Register {
     watching: false,
     next: 0,
     unfinished: BTreeMap::new(),
+    taker: None,
 });
 
 fn register() -> MutexGuard<'static, Register> {
@@ -71,6 +78,18 @@ pub fn end_on_signal(leader: &process::Child) -> io::Result<Guard> {
     enter(Unfinished::Group(pid.ok_or(io::ErrorKind::InvalidInput)?))
 }
 
+/// From now on signals do not end the command: their numbers come out here.
+pub fn take_over() -> io::Result<Receiver<i32>> {
+    let (sender, receiver) = channel();
+    let mut register = register();
+    register.taker = Some(sender);
+    if !register.watching {
+        watch()?;
+        register.watching = true;
+    }
+    Ok(receiver)
+}
+
 fn enter(unfinished: Unfinished) -> io::Result<Guard> {
     let mut register = register();
     if !register.watching {
@@ -92,8 +111,13 @@ fn watch() -> io::Result<()> {
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
-            if let Some(signal) = signals.forever().next() {
+            for signal in signals.forever() {
                 let register = register();
+                if let Some(taker) = &register.taker
+                    && taker.send(signal).is_ok()
+                {
+                    continue;
+                }
                 clean_up(&register);
                 process::exit(128 + signal);
             }

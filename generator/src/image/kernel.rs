@@ -14,7 +14,7 @@
 use crate::{
     image::{
         Progress,
-        compile::{Compilation, CompileError, FLAGS},
+        compile::{Compilation, CompileError},
         digest::{Digest, sha256},
         environment::Environment,
         interrupt,
@@ -182,7 +182,7 @@ impl Wanted<'_> {
         digest.field(TRIPLE.as_bytes());
         digest.field(self.target.suffix().as_bytes());
         digest.field(self.features.join(",").as_bytes());
-        digest.field(FLAGS.join(" ").as_bytes());
+        digest.field(self.target.flags().join(" ").as_bytes());
         digest.field(sources.as_bytes());
         digest.field(toolchain.identity.as_bytes());
         digest.field(toolchain.c_library.as_bytes());

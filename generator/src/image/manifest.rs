@@ -32,6 +32,9 @@ pub struct Manifest {
     pub bundle: BundlePart,
     /// What the kernel can do, and why.
     pub features: Vec<FeaturePart>,
+    /// The zones that it serves; absent without any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<ZonePart>,
     /// The commit that the site was at; absent outside a repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Revision>,
@@ -85,6 +88,17 @@ pub struct FeaturePart {
     pub reason: String,
 }
 
+/// One DNS zone of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZonePart {
+    /// Its name, without the dot at its end.
+    pub name: String,
+    /// Its serial number.
+    pub serial: u32,
+    /// How many records it has.
+    pub records: usize,
+}
+
 /// What no image exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -107,6 +121,8 @@ pub struct Parts<'a> {
     pub attached: &'a Attached,
     /// Its bundle.
     pub bundle: &'a FinishedBundle,
+    /// Its zones.
+    pub zones: &'a [ZonePart],
     /// The commit of the site.
     pub source: Option<Revision>,
     /// The image as it was written.
@@ -151,6 +167,7 @@ impl Manifest {
                     reason: reason.to_owned(),
                 })
                 .collect(),
+            zones: parts.zones.to_vec(),
             source: parts.source,
             limits: Limits {
                 bundle_bytes: MAX_BUNDLE_BYTES,

@@ -8,18 +8,22 @@
 pub mod attach;
 pub mod build;
 pub mod compile;
+pub mod cost;
+pub mod descriptors;
 pub mod digest;
 pub mod doctor;
 pub mod environment;
 pub mod interrupt;
 pub mod kernel;
 pub mod manifest;
+pub mod qemu;
 pub mod revision;
 pub mod sources;
 pub mod store;
 pub mod target;
 pub mod toolchain;
 pub mod write;
+pub mod xl;
 
 pub use attach::{Attached, attach, find_bundle};
 pub use build::{ImageError, Order, build};

@@ -37,6 +37,12 @@ impl Sources {
         sources
     }
 
+    /// One file's text.
+    pub fn text(&self, path: &str) -> Option<String> {
+        let bytes = self.files.get(Path::new(path))?;
+        Some(String::from_utf8_lossy(bytes).into_owned())
+    }
+
     /// One file's bytes.
     #[cfg(test)]
     pub fn get(&self, path: &str) -> Option<Vec<u8>> {

@@ -95,6 +95,20 @@ impl Store {
         read().map_or(Lookup::Damaged, Lookup::Found)
     }
 
+    /// The target's kernels of these sources, whatever their features are.
+    pub fn of_target(&self, target: Target, sources: &str) -> Vec<Kernel> {
+        self.keys()
+            .into_iter()
+            .filter_map(|key| match self.load(&key) {
+                Lookup::Found(kernel) => Some(kernel),
+                Lookup::Damaged | Lookup::Absent => None,
+            })
+            .filter(|kernel| {
+                kernel.record.target == target.suffix() && kernel.record.sources == sources
+            })
+            .collect()
+    }
+
     /// A kernel by what it is, whatever compiled it: the one compiled with
     /// `compiler` if there is one, else the first by key.
     pub fn find(

@@ -1,27 +1,49 @@
 //! What an image runs on, and which parts of the appliance it needs.
 
+use applgen_bundle::boot::Keys;
 use std::collections::BTreeMap;
 
 /// The one instruction set so far, with the ABI that kernels are compiled for.
 pub const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
 /// What an image runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Target {
     /// One static Linux executable on the host's sockets.
+    #[default]
     Unix,
+    /// One static Linux executable on a tap device, with a network of its own.
+    Tap,
+    /// A virtual machine with virtio devices, without an operating system:
+    /// QEMU, Firecracker, Cloud Hypervisor.
+    Kvm,
+    /// A guest of Xen with its paravirtual devices, without an operating system.
+    Xen,
 }
+
+/// What the code of every kernel is compiled with, beside the path remappings
+/// and the profile in the staged manifest.
+const FLAGS: &[&str] = &[
+    "-Ctarget-cpu=x86-64",
+    "-Crelocation-model=static",
+    "-Clink-arg=-Wl,--build-id=none",
+    // Lints judge the source where it is written.
+    "--cap-lints=warn",
+];
 
 impl Target {
     /// Every target, in the order that help lists them.
-    pub const ALL: &[Self] = &[Self::Unix];
+    pub const ALL: &[Self] = &[Self::Unix, Self::Tap, Self::Kvm, Self::Xen];
 
     /// The word that names it: the flag, the suffix of the image's file name,
     /// the value in manifests.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Unix => "unix",
+            Self::Tap => "tap",
+            Self::Kvm => "kvm",
+            Self::Xen => "xen",
         }
     }
 
@@ -30,10 +52,76 @@ impl Target {
         Self::ALL.iter().copied().find(|t| t.suffix() == suffix)
     }
 
-    /// The appliance's crate, and the binary in it, that is its kernel.
+    /// The appliance's crate that its kernel is in.
     pub fn package(self) -> &'static str {
         match self {
+            Self::Unix | Self::Tap => "applgen-unix",
+            Self::Kvm | Self::Xen => "applgen-kernel",
+        }
+    }
+
+    /// The binary of that crate that is its kernel.
+    pub fn binary(self) -> &'static str {
+        match self {
             Self::Unix => "applgen-unix",
+            Self::Tap => "applgen-tap",
+            Self::Kvm | Self::Xen => "applgen-kernel",
+        }
+    }
+
+    /// The profile that its kernels are compiled with.
+    pub fn profile(self) -> &'static str {
+        match self {
+            Self::Unix | Self::Tap => "appliance",
+            Self::Kvm | Self::Xen => "machine",
+        }
+    }
+
+    /// The compiler's flags.
+    pub fn flags(self) -> Vec<&'static str> {
+        let mut flags = FLAGS.to_vec();
+        match self {
+            Self::Unix | Self::Tap => flags.push("-Ctarget-feature=+crt-static"),
+            // How machines' kernels are linked is their own build script's.
+            Self::Kvm | Self::Xen => {}
+        }
+        flags
+    }
+
+    /// The boot words that its images take.
+    pub fn boot_keys(self) -> Keys {
+        match self {
+            Self::Unix => Keys::PROCESS,
+            Self::Tap => Keys::TAP_PROCESS,
+            Self::Kvm | Self::Xen => Keys::GUEST,
+        }
+    }
+
+    /// Whether its images are machines' kernels, with a network of their own.
+    pub fn is_guest(self) -> bool {
+        match self {
+            Self::Unix | Self::Tap => false,
+            Self::Kvm | Self::Xen => true,
+        }
+    }
+
+    /// Whether one of its kernels could be without a feature and still serve
+    /// something.
+    pub fn can_do_without(self, feature: Feature, features: &Features) -> bool {
+        let serves = |feature: Feature| feature.is_protocol();
+        let others = features
+            .iter()
+            .any(|(other, _)| other != feature && serves(other));
+        feature.cargo_feature(self).is_some() && (!serves(feature) || others)
+    }
+
+    /// The cargo features that all of its kernels have.
+    fn own_features(self) -> &'static [&'static str] {
+        match self {
+            Self::Unix => &[],
+            Self::Tap => &["tap"],
+            Self::Kvm => &["machine", "virtio"],
+            Self::Xen => &["machine", "xen"],
         }
     }
 }
@@ -44,6 +132,12 @@ impl Target {
 pub enum Feature {
     /// Answers over HTTP.
     Http,
+    /// Answers over DNS.
+    Dns,
+    /// IPv6 and neighbour discovery.
+    Ipv6,
+    /// The IPv4 address from a DHCP server.
+    Dhcp,
 }
 
 impl Feature {
@@ -51,6 +145,24 @@ impl Feature {
     pub fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::Dns => "dns",
+            Self::Ipv6 => "ipv6",
+            Self::Dhcp => "dhcp",
+        }
+    }
+
+    /// The feature of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp]
+            .into_iter()
+            .find(|feature| feature.name() == name)
+    }
+
+    /// Whether it is something to serve, without which there is no server.
+    fn is_protocol(self) -> bool {
+        match self {
+            Self::Http | Self::Dns => true,
+            Self::Ipv6 | Self::Dhcp => false,
         }
     }
 
@@ -58,7 +170,10 @@ impl Feature {
     /// every kernel of the target has it.
     fn cargo_feature(self, target: Target) -> Option<&'static str> {
         match (target, self) {
-            (Target::Unix, Self::Http) => None,
+            (Target::Unix, Self::Http | Self::Dns) => Some(self.name()),
+            // The network of a process is its host's, or all that there is.
+            (Target::Unix | Target::Tap, _) => None,
+            (Target::Kvm | Target::Xen, feature) => Some(feature.name()),
         }
     }
 }
@@ -81,6 +196,14 @@ impl Features {
         self.reasons.entry(feature).or_insert_with(|| reason.into());
     }
 
+    /// The same without one, to see what that costs.
+    #[must_use]
+    pub fn without(&self, feature: Feature) -> Self {
+        let mut reasons = self.reasons.clone();
+        reasons.remove(&feature);
+        Self { reasons }
+    }
+
     /// Whether the image has it.
     pub fn has(&self, feature: Feature) -> bool {
         self.reasons.contains_key(&feature)
@@ -93,9 +216,9 @@ impl Features {
 
     /// The cargo features that the target's kernel is compiled with.
     pub fn cargo_features(&self, target: Target) -> Vec<&'static str> {
-        self.reasons
-            .keys()
-            .filter_map(|feature| feature.cargo_feature(target))
+        let chosen = self.reasons.keys();
+        let own = target.own_features().iter().copied();
+        own.chain(chosen.filter_map(|feature| feature.cargo_feature(target)))
             .collect()
     }
 }
@@ -110,6 +233,16 @@ mod tests {
             assert_eq!(Target::from_suffix(target.suffix()), Some(*target));
         }
         assert_eq!(Target::from_suffix("amiga"), None);
+    }
+
+    #[test]
+    fn a_server_keeps_something_to_serve() {
+        let mut features = Features::new();
+        features.need(Feature::Http, "slides");
+        features.need(Feature::Ipv6, "an address");
+        assert!(!Target::Kvm.can_do_without(Feature::Http, &features));
+        assert!(Target::Kvm.can_do_without(Feature::Ipv6, &features));
+        assert!(!Target::Unix.can_do_without(Feature::Ipv6, &features));
     }
 
     #[test]

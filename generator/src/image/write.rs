@@ -246,8 +246,8 @@ pub fn image(
 }
 
 /// Writes a small file beside an image up to its rename.
-pub fn file(path: &Path, bytes: &[u8]) -> Result<Finished, WriteError> {
-    let mut pending = Pending::create(path, FILE_MODE)?;
+pub fn file(path: &Path, bytes: &[u8], mode: u32) -> Result<Finished, WriteError> {
+    let mut pending = Pending::create(path, mode)?;
     pending.fill(|file| file.write_all(bytes))?;
     pending.finish()
 }
@@ -270,7 +270,7 @@ mod tests {
     fn nothing_has_its_name_before_the_end() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("dist/site.unix");
-        let finished = file(&path, b"abc").expect("writes");
+        let finished = file(&path, b"abc", FILE_MODE).expect("writes");
         assert!(!path.exists());
         assert_eq!(finished.written().bytes, 3);
         assert!(finished.written().sha256.starts_with("ba7816bf"));
@@ -286,7 +286,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("site.unix");
         fs::write(&path, "old").expect("writes");
-        drop(file(&path, b"new").expect("writes"));
+        drop(file(&path, b"new", FILE_MODE).expect("writes"));
         let mut pending = Pending::create(&path, FILE_MODE).expect("creates");
         let full = pending.fill(|file| {
             file.write_all(b"half")?;
@@ -305,9 +305,9 @@ mod tests {
     #[test]
     fn devices_and_folders_are_not_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
-        let error = file(folder.path(), b"").expect_err("a folder");
+        let error = file(folder.path(), b"", FILE_MODE).expect_err("a folder");
         assert!(error.to_string().ends_with("it is a directory"), "{error}");
-        let error = file(Path::new("/dev/null"), b"").expect_err("a device");
+        let error = file(Path::new("/dev/null"), b"", FILE_MODE).expect_err("a device");
         assert!(
             error.to_string().ends_with("it is not a regular file"),
             "{error}"
@@ -320,7 +320,7 @@ mod tests {
         let (real, link) = (folder.path().join("real"), folder.path().join("link"));
         fs::write(&real, "old").expect("writes");
         std::os::unix::fs::symlink("real", &link).expect("links");
-        file(&link, b"new")
+        file(&link, b"new", FILE_MODE)
             .expect("writes")
             .commit()
             .expect("renames");
@@ -332,7 +332,8 @@ mod tests {
     fn a_file_in_the_way_of_a_folder_is_told() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("dist"), "").expect("writes");
-        let error = file(&folder.path().join("dist/site.unix"), b"").expect_err("no folder");
+        let error =
+            file(&folder.path().join("dist/site.unix"), b"", FILE_MODE).expect_err("no folder");
         let text = error.to_string();
         assert!(!text.contains("os error"), "{text}");
         assert!(

@@ -1,7 +1,11 @@
 //! `applgen.toml`: optional, small, and strict. An unknown key is an error with
 //! its file, line and column, and with the key that was probably meant.
 
+mod http;
+
 use std::ops::Range;
+
+pub use http::{HostConfig, HttpConfig, Www};
 
 use applgen_bundle::{MAX_BUNDLE_BYTES, boot};
 use toml_edit::{Document, Item, TableLike, Value};
@@ -9,6 +13,7 @@ use toml_edit::{Document, Item, TableLike, Value};
 use crate::{
     report::{Diagnostic, Diagnostics, Place, SourceText, Told, did_you_mean},
     slides::{Notes, Preset, Separators, SlideOptions},
+    zones::name,
 };
 
 /// The file's name in a site directory.
@@ -27,10 +32,47 @@ pub struct Config {
     pub boot_words: Vec<String>,
     /// `[slides]`.
     pub slides: SlideOptions,
+    /// `[http]`.
+    pub http: HttpConfig,
+    /// `[[hosts]]`.
+    pub hosts: Vec<HostConfig>,
+    /// `[dns]`.
+    pub dns: DnsConfig,
     /// `[image] max-bytes`: a limit below the largest that an image can hold.
     pub max_bytes: Option<u64>,
     /// Drafts of a website are built too: said on the command line.
     pub drafts: bool,
+}
+
+/// What `[dns]` says of the name server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsConfig {
+    /// `self`: names whose addresses are the appliance's own, in wire form, and
+    /// where they are written.
+    pub own: Vec<(Vec<u8>, Option<Place>)>,
+    /// `rate-limit`: responses a second to one client network; 0: no limit.
+    pub rate_limit: u32,
+    /// `slip`: of limited responses, every how many-th is sent truncated.
+    pub slip: u32,
+    /// `nsid`: what tells this server from others (RFC 5001).
+    pub nsid: Option<String>,
+    /// `version`: what `version.bind` answers; empty: it is refused.
+    pub version: String,
+    /// `identity`: what `id.server` answers.
+    pub identity: Option<String>,
+}
+
+impl Default for DnsConfig {
+    fn default() -> Self {
+        Self {
+            own: Vec::new(),
+            rate_limit: 200,
+            slip: 2,
+            nsid: None,
+            version: "applgen".to_owned(),
+            identity: None,
+        }
+    }
 }
 
 impl Config {
@@ -62,8 +104,8 @@ impl Config {
     }
 }
 
-const TOP_KEYS: [&str; 8] = [
-    "title", "base-url", "lang", "network", "slides", "image", "http", "dns",
+const TOP_KEYS: [&str; 9] = [
+    "title", "base-url", "lang", "network", "slides", "image", "http", "hosts", "dns",
 ];
 const NETWORK_KEYS: [&str; 6] = ["ip", "gw", "ip6", "gw6", "http", "dns"];
 const SLIDES_KEYS: [&str; 5] = [
@@ -73,6 +115,7 @@ const SLIDES_KEYS: [&str; 5] = [
     "notes-separator",
     "notes",
 ];
+const DNS_KEYS: [&str; 6] = ["self", "rate-limit", "slip", "nsid", "version", "identity"];
 const IMAGE_KEYS: [&str; 1] = ["max-bytes"];
 
 struct Reader<'a> {
@@ -97,11 +140,11 @@ impl Reader<'_> {
                 );
             }
         }
-        for (key, what) in [
-            ("http", "rules for headers and redirects"),
-            ("dns", "DNS"),
-            ("deploy", "deployment"),
-        ] {
+        if let Some(http) = self.table(table, "http") {
+            config.http = self.http(http);
+        }
+        config.hosts = self.hosts(table);
+        for (key, what) in [("deploy", "deployment")] {
             if let Some((key_of, _)) = table.get_key_value(key) {
                 let span = key_of
                     .span()
@@ -118,6 +161,9 @@ impl Reader<'_> {
         }
         if let Some(slides) = self.table(table, "slides") {
             self.slides(slides, config);
+        }
+        if let Some(dns) = self.table(table, "dns") {
+            self.dns(dns, &mut config.dns);
         }
         if let Some(image) = self.table(table, "image") {
             self.known(image, "image.", &IMAGE_KEYS);
@@ -190,6 +236,67 @@ impl Reader<'_> {
                 ),
             }
         }
+    }
+
+    fn dns(&mut self, table: &dyn TableLike, dns: &mut DnsConfig) {
+        self.known(table, "dns.", &DNS_KEYS);
+        for (key, number) in [("rate-limit", &mut dns.rate_limit), ("slip", &mut dns.slip)] {
+            let Some(item) = table.get(key) else { continue };
+            match item
+                .as_integer()
+                .and_then(|value| u32::try_from(value).ok())
+            {
+                Some(value) => *number = value,
+                None => self.error(
+                    item.span(),
+                    &format!("`dns.{key}` must be a whole number, 0 or more"),
+                    "0 switches it off",
+                ),
+            }
+        }
+        for (key, text) in [("nsid", &mut dns.nsid), ("identity", &mut dns.identity)] {
+            *text = self.dns_text(table, key);
+        }
+        if let Some(version) = self.dns_text(table, "version") {
+            dns.version = version;
+        }
+        let Some(item) = table.get("self") else {
+            return;
+        };
+        let Some(list) = item.as_array() else {
+            self.error(
+                item.span(),
+                "`dns.self` must be a list of names",
+                "write `self = [\"example.org\", \"www.example.org\"]`",
+            );
+            return;
+        };
+        for value in list {
+            let span = value.span();
+            let text = value.as_str().unwrap_or_default();
+            match name::parse(text.as_bytes(), &[0]) {
+                Ok(wire) => {
+                    let place = span.map(|span| Place::span_of(self.source, span));
+                    dns.own.push((wire, place));
+                }
+                Err(error) => self.error(
+                    span,
+                    &format!("`dns.self` has no name in it: {}", error.message()),
+                    "write whole names, such as `www.example.org`",
+                ),
+            }
+        }
+    }
+
+    /// A text that fits into a character string.
+    fn dns_text(&mut self, table: &dyn TableLike, key: &str) -> Option<String> {
+        let (text, span) = self.string(table, key)?;
+        if text.len() > 255 {
+            let message = format!("`dns.{key}` has more than 255 bytes");
+            self.error(span, &message, "make it shorter");
+            return None;
+        }
+        Some(text)
     }
 
     fn max_bytes(&mut self, table: &dyn TableLike) -> Option<u64> {
@@ -328,7 +435,12 @@ mod tests {
                 "[network]\nhttp = \"80800\"\n",
                 ["applgen.toml:2:8", "`network.http`"],
             ),
-            ("[dns]\nself = []\n", ["applgen.toml:1:2", "not built yet"]),
+            (
+                "[dns]\nself = [\"a..b\"]\n",
+                ["applgen.toml:2:9", "an empty label"],
+            ),
+            ("[dns]\nslip = -1\n", ["applgen.toml:2:8", "`dns.slip`"]),
+            ("[deploy]\n", ["applgen.toml:1:2", "not built yet"]),
             ("slides = 1\n", ["applgen.toml:1:10", "write `[slides]`"]),
             (
                 "[image]\nmax-bytes = 99999999999\n",

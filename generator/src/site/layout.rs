@@ -7,6 +7,7 @@
 //! | `slides/NAME/index.html` and no Markdown | a finished deck, served as it is |
 //! | only bare `*.md` pages | a deck each |
 //! | `content/` with `zola.toml` or `config.toml` | a website in Zola's layout |
+//! | `zones/*.zone` | DNS zones; nothing in `zones/` is served as a file |
 //! | `static/`, or none of the above | files as they are |
 //!
 //! A directory with an `index.html` of its own at the top and no deck in
@@ -75,6 +76,8 @@ pub struct Layout {
     pub decks: Vec<Deck>,
     /// The files, by path on disk.
     pub files: Vec<PlainFile>,
+    /// The DNS zones, by path on disk.
+    pub zones: Vec<SourceFile>,
     /// Where the index of several decks goes, if there is one.
     pub index: Option<UrlPath>,
     /// The site is a single file: files beside it are taken along only when it
@@ -100,13 +103,27 @@ impl Layout {
         }
     }
 
+    /// The layout of a single zone file.
+    pub fn of_single_zone(file: SourceFile) -> Self {
+        Self {
+            zones: vec![file],
+            single_file: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether there is anything to serve over HTTP.
+    pub fn has_pages(&self) -> bool {
+        !self.decks.is_empty() || !self.files.is_empty() || self.website.is_some()
+    }
+
     /// The layout of a directory with these files.
     pub fn of_directory(
         named: &Path,
         files: Vec<SourceFile>,
         diagnostics: &mut Diagnostics,
     ) -> Result<Self, Failure> {
-        refuse_what_is_not_built(&files)?;
+        let (zones, files) = take_zones(files);
         let (website, files) = website(files);
         let mut found = Found::of(files, diagnostics);
         let mut layout = if website.is_some() {
@@ -119,33 +136,18 @@ impl Layout {
             found.plain(diagnostics)
         };
         layout.website = website;
-        let nothing = layout.decks.is_empty() && layout.files.is_empty();
-        if nothing && layout.website.is_none() {
+        layout.zones = zones;
+        if !layout.has_pages() && layout.zones.is_empty() {
             return Err(Failure::site(
                 Diagnostic::error(format!(
                     "`{}` holds nothing that could be served",
                     named.display()
                 ))
-                .hint("put a deck into `slides/NAME/content.md`, or files into `static/`; `applgen new slides DIR` makes a first site"),
+                .hint("put a deck into `slides/NAME/content.md`, files into `static/`, or zones into `zones/`; `applgen new slides DIR` makes a first site"),
             ));
         }
         Ok(layout)
     }
-}
-
-/// Content kinds that this applgen cannot build are refused, never passed over.
-fn refuse_what_is_not_built(files: &[SourceFile]) -> Result<(), Failure> {
-    if let Some(zone) = files.iter().find(|f| {
-        f.relative.parent() == Some(Path::new("zones"))
-            && f.relative.extension() == Some(OsStr::new("zone"))
-    }) {
-        return Err(Failure::site(
-            Diagnostic::error("this site has a DNS zone, and zones are not built yet")
-                .at(zone.place())
-                .hint("move `zones/` out of the site directory"),
-        ));
-    }
-    Ok(())
 }
 
 /// Takes the files of a website in Zola's layout out of those of a site: it has
@@ -168,6 +170,26 @@ fn website(files: Vec<SourceFile>) -> (Option<Website>, Vec<SourceFile>) {
             (Some(Website { config, files }), decks)
         }
     }
+}
+
+/// Whether a path is a zone: `zones/NAME.zone`.
+fn is_zone(path: &Path) -> bool {
+    path.parent() == Some(Path::new("zones")) && path.extension() == Some(OsStr::new("zone"))
+}
+
+/// The zones, and the other files. What else is in `zones/` is there to be
+/// included, and not to be served.
+fn take_zones(files: Vec<SourceFile>) -> (Vec<SourceFile>, Vec<SourceFile>) {
+    if !files.iter().any(|file| is_zone(&file.relative)) {
+        return (Vec::new(), files);
+    }
+    let others = files.into_iter().partition::<Vec<_>, _>(|file| {
+        is_zone(&file.relative) || !file.relative.starts_with("zones")
+    });
+    others
+        .0
+        .into_iter()
+        .partition(|file| is_zone(&file.relative))
 }
 
 /// Names that a deck's Markdown has in its directory, the first one wins.
@@ -555,17 +577,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_built_is_refused() {
-        assert!(
-            layout(&["content/_index.md", "config.toml"])
-                .unwrap_err()
-                .contains("Zola")
-        );
-        assert!(
-            layout(&["zones/example.org.zone"])
-                .unwrap_err()
-                .contains("DNS")
-        );
+    fn zones_are_no_files() {
+        let found = layout(&["zones/a.zone", "zones/hosts.inc", "index.html"]).unwrap();
+        assert_eq!(found.zones.len(), 1);
+        assert_eq!(found.files.len(), 1);
+        let alone = layout(&["zones/a.zone", "zones/hosts.inc"]).unwrap();
+        assert!(!alone.has_pages());
+        assert_eq!(layout(&["zones/a.txt"]).unwrap().files.len(), 1);
+    }
+
+    #[test]
+    fn nothing_to_serve_is_refused() {
         assert!(
             layout(&[])
                 .unwrap_err()

@@ -1,8 +1,8 @@
 //! Loading a site: which files it has, what they are treated as, and at which
 //! paths they will be served.
 //!
-//! A site is a directory with any mix of decks and plain files, or a single
-//! Markdown file. [`tree`] walks it, [`config`] reads `applgen.toml`, [`layout`]
+//! A site is a directory with any mix of decks, plain files and DNS zones, or a
+//! single Markdown or zone file. [`tree`] walks it, [`config`] reads `applgen.toml`, [`layout`]
 //! decides what is a deck and what a file, and [`dates`] asks git when each was
 //! touched last. Nothing outside the site directory is read.
 
@@ -27,6 +27,7 @@ pub use url::UrlPath;
 use crate::{
     failure::Failure,
     report::{Diagnostic, Diagnostics, SourceText},
+    rules::{Rules, headers, redirects},
 };
 
 /// A site that has been loaded: nothing rendered yet.
@@ -38,8 +39,10 @@ pub struct Site {
     pub root: PathBuf,
     /// What `applgen.toml` says, or the defaults.
     pub config: Config,
-    /// Its decks and files, and where they are served.
+    /// Its decks, files and zones, and where they are served.
     pub layout: Layout,
+    /// Its rules: of `applgen.toml`, `_redirects` and `_headers`.
+    pub rules: Rules,
 }
 
 /// Loads the directory or single file at `named`. `outputs` are paths that the
@@ -61,7 +64,7 @@ pub fn load(
                 "`{}` is neither a directory nor a file",
                 named.display()
             ))
-            .hint("name a site directory, or a single Markdown file"),
+            .hint("name a site directory, or a single Markdown or zone file"),
         ))
     }
 }
@@ -88,8 +91,16 @@ fn load_directory(
     diagnostics: &mut Diagnostics,
 ) -> Result<Site, Failure> {
     let config = read_config(named, &root, diagnostics)?;
+    let rules = read_rules(named, &root, &config, diagnostics)?;
+    // What other hosts serve is not part of this site.
+    let others = config
+        .hosts
+        .iter()
+        .filter_map(|host| Some(root.join(host.directory.as_ref()?)));
     let outputs: Vec<PathBuf> = outputs
         .iter()
+        .cloned()
+        .chain(others)
         .filter_map(|path| fs::canonicalize(path).ok())
         .filter(|path| *path != root)
         .collect();
@@ -99,13 +110,19 @@ fn load_directory(
         outputs: &outputs,
         limit_bytes: config.limit_bytes(),
     };
-    let files = walk.files(diagnostics)?;
-    let layout = Layout::of_directory(named, files, diagnostics)?;
+    // Where every host has a directory of its own, this one is no site itself.
+    let is_site =
+        config.hosts.is_empty() || config.hosts.iter().any(|host| host.directory.is_none());
+    let layout = match is_site {
+        true => Layout::of_directory(named, walk.files(diagnostics)?, diagnostics)?,
+        false => Layout::default(),
+    };
     Ok(Site {
         name: name_of(named),
         root,
         config,
         layout,
+        rules,
     })
 }
 
@@ -119,23 +136,14 @@ fn load_single_file(
         .map(|e| e.to_string_lossy().to_ascii_lowercase())
         .unwrap_or_default();
     match extension.as_str() {
-        "md" | "markdown" => {}
-        "zone" => {
-            return Err(Failure::site(
-                Diagnostic::error(format!(
-                    "`{}` is a DNS zone, and zones are not built yet",
-                    named.display()
-                ))
-                .hint("name a site directory or a Markdown file"),
-            ));
-        }
+        "md" | "markdown" | "zone" => {}
         _ => {
             return Err(Failure::environment(
                 Diagnostic::error(format!(
                     "`{}` is a single file of a kind that is no site of its own",
                     named.display()
                 ))
-                .hint("a single file is a deck in Markdown (`.md`) or an image; put anything else into a directory, and name that"),
+                .hint("a single file is a deck in Markdown (`.md`), a DNS zone (`.zone`) or an image; put anything else into a directory, and name that"),
             ));
         }
     }
@@ -162,8 +170,12 @@ fn load_single_file(
     }
     Ok(Site {
         name: name_of(named),
-        layout: Layout::of_single_file(file),
+        layout: match extension.as_str() {
+            "zone" => Layout::of_single_zone(file),
+            _ => Layout::of_single_file(file),
+        },
         root,
+        rules: config.http.rules.clone(),
         config,
     })
 }
@@ -173,12 +185,42 @@ fn read_config(
     root: &Path,
     diagnostics: &mut Diagnostics,
 ) -> Result<Config, Failure> {
+    match read_own(named, root, Path::new(config::FILE_NAME))? {
+        Some(source) => Config::parse(&source, diagnostics).map_err(Failure::from),
+        None => Ok(Config::default()),
+    }
+}
+
+/// The rules of a site directory, in the order in which they apply.
+fn read_rules(
+    named: &Path,
+    root: &Path,
+    config: &Config,
+    diagnostics: &mut Diagnostics,
+) -> Result<Rules, Failure> {
+    let mut rules = config.http.rules.clone();
+    for folder in ["", "static"] {
+        let read = |name| read_own(named, root, &Path::new(folder).join(name));
+        if let Some(source) = read(redirects::FILE_NAME)? {
+            rules
+                .redirects
+                .extend(redirects::parse(&source, diagnostics));
+        }
+        if let Some(source) = read(headers::FILE_NAME)? {
+            rules.headers.extend(headers::parse(&source, diagnostics));
+        }
+    }
+    Ok(rules)
+}
+
+/// The text of one of our own files in a site directory, if it is there.
+fn read_own(named: &Path, root: &Path, name: &Path) -> Result<Option<SourceText>, Failure> {
     let shown = if named == Path::new(".") {
-        PathBuf::from(config::FILE_NAME)
+        name.to_path_buf()
     } else {
-        named.join(config::FILE_NAME)
+        named.join(name)
     };
-    let path = root.join(config::FILE_NAME);
+    let path = root.join(name);
     let unreadable = |why: String| {
         Failure::site(
             Diagnostic::error(format!("`{}` cannot be read: {why}", shown.display()))
@@ -186,7 +228,8 @@ fn read_config(
         )
     };
     match fs::symlink_metadata(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Config::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(None),
         Err(error) => return Err(unreadable(error.to_string())),
         Ok(_) => {}
     }
@@ -201,8 +244,7 @@ fn read_config(
         )));
     }
     let text = fs::read_to_string(&inside).map_err(|error| unreadable(error.to_string()))?;
-    let source = SourceText::new(shown.display().to_string(), text);
-    Config::parse(&source, diagnostics).map_err(Failure::from)
+    Ok(Some(SourceText::new(shown.display().to_string(), text)))
 }
 
 /// A configuration larger than this is a mistake.

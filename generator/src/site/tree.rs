@@ -225,10 +225,13 @@ impl Walk<'_> {
         match why {
             Never::Hidden => {}
             Never::Ours => {
-                if !relative.ends_with("applgen.toml") {
-                    diagnostics.push(Diagnostic::warning(format!(
-                        "`{shown}` has no effect yet: rules for headers and redirects are not built"
-                    )));
+                let folder = relative.parent().unwrap_or(Path::new(""));
+                let is_read = folder == Path::new("") || folder == Path::new("static");
+                if !is_read && !relative.ends_with("applgen.toml") {
+                    diagnostics.push(
+                        Diagnostic::warning(format!("`{shown}` has no effect there"))
+                            .hint("rules are read from the top of the site, and from `static/`"),
+                    );
                 }
             }
             Never::Key => diagnostics.push(

@@ -6,3 +6,4 @@ mod commands;
 mod decks;
 mod files;
 mod support;
+mod websites;

@@ -15,8 +15,12 @@
 //! | `gw6=ADDR` | IPv6 gateway |
 //! | `http=[ADDR:]PORT`, `dns=[ADDR:]PORT` | where to listen; an IPv6 address in brackets |
 //! | `tap=NAME` | the tap device |
-//! | `log=off`, `log=common` | the access log |
+//! | `log=off`, `log=common`, `log=json` | the access log |
+//! | `cookie-secret=HEX` | 32 digits that DNS cookies are made with (RFC 9018); else random |
 //! | `threads=N` | event loops of a process, 1 to 256; else one for each core |
+//! | `user=UID[:GID]` | whom a process becomes that was started by root; else `nobody` |
+//! | `sandbox=off`, `sandbox=on` | whether a process locks itself in; else it does |
+//! | `handover=on`, `handover=off` | whether an address may be shared with the process that is to be replaced |
 //!
 //! Later words win over earlier ones, and words given at boot over the
 //! bundle's ([`Words::or`]). An unknown or malformed word is an error that
@@ -31,7 +35,7 @@ mod value;
 
 #[cfg(feature = "ipv6")]
 pub use value::Ip6;
-pub use value::{Ip4, Listen, Log};
+pub use value::{Ip4, Listen, Log, User};
 
 use core::fmt;
 use core::net::Ipv4Addr;
@@ -66,12 +70,24 @@ impl Keys {
     pub const LOG: Self = Self(1 << 7);
     /// `threads=`
     pub const THREADS: Self = Self(1 << 8);
+    /// `user=`
+    pub const USER: Self = Self(1 << 9);
+    /// `sandbox=`
+    pub const SANDBOX: Self = Self(1 << 10);
+    /// `handover=`
+    pub const HANDOVER: Self = Self(1 << 11);
+    /// `cookie-secret=`
+    pub const COOKIE_SECRET: Self = Self(1 << 12);
 
     /// What `--unix` takes: its addresses are the host's.
     pub const PROCESS: Self = Self::HTTP
         .with(Self::DNS)
+        .with(Self::COOKIE_SECRET)
         .with(Self::LOG)
-        .with(Self::THREADS);
+        .with(Self::THREADS)
+        .with(Self::USER)
+        .with(Self::SANDBOX)
+        .with(Self::HANDOVER);
     /// What `--kvm` and `--xen` take.
     pub const GUEST: Self = Self::IP
         .with(Self::GW)
@@ -79,11 +95,15 @@ impl Keys {
         .with(Self::GW6)
         .with(Self::HTTP)
         .with(Self::DNS)
+        .with(Self::COOKIE_SECRET)
         .with(Self::LOG);
     /// What `--tap` takes.
-    pub const TAP_PROCESS: Self = Self::GUEST.with(Self::TAP);
+    pub const TAP_PROCESS: Self = Self::GUEST
+        .with(Self::TAP)
+        .with(Self::USER)
+        .with(Self::SANDBOX);
     /// Every word that there is.
-    pub const ALL: Self = Self(0x1ff);
+    pub const ALL: Self = Self(0x1fff);
 
     /// Both sets together.
     #[must_use]
@@ -109,6 +129,10 @@ impl Keys {
             "tap" => Self::TAP,
             "log" => Self::LOG,
             "threads" => Self::THREADS,
+            "user" => Self::USER,
+            "sandbox" => Self::SANDBOX,
+            "handover" => Self::HANDOVER,
+            "cookie-secret" => Self::COOKIE_SECRET,
             _ => return None,
         })
     }
@@ -175,6 +199,14 @@ pub struct Words<'a> {
     pub log: Option<Log>,
     /// `threads=`
     pub threads: Option<u16>,
+    /// `user=`
+    pub user: Option<User>,
+    /// `sandbox=`
+    pub sandbox: Option<bool>,
+    /// `handover=`
+    pub handover: Option<bool>,
+    /// `cookie-secret=`
+    pub cookie_secret: Option<[u8; 16]>,
 }
 
 impl<'a> Words<'a> {
@@ -219,6 +251,10 @@ impl<'a> Words<'a> {
             Keys::TAP => self.tap = Some(value::device(text)?),
             Keys::LOG => self.log = Some(Log::parse(text)?),
             Keys::THREADS => self.threads = Some(value::threads(text)?),
+            Keys::USER => self.user = Some(User::parse(text)?),
+            Keys::SANDBOX => self.sandbox = Some(value::switch(text)?),
+            Keys::HANDOVER => self.handover = Some(value::switch(text)?),
+            Keys::COOKIE_SECRET => self.cookie_secret = Some(value::secret(text)?),
             _ => {}
         }
         Ok(())
@@ -239,6 +275,10 @@ impl<'a> Words<'a> {
             tap: self.tap.or(defaults.tap),
             log: self.log.or(defaults.log),
             threads: self.threads.or(defaults.threads),
+            user: self.user.or(defaults.user),
+            sandbox: self.sandbox.or(defaults.sandbox),
+            handover: self.handover.or(defaults.handover),
+            cookie_secret: self.cookie_secret.or(defaults.cookie_secret),
         }
     }
 }

@@ -12,7 +12,9 @@ fn parse(text: &str) -> Result<Words<'_>, WordError<'_>> {
 fn every_word_is_read() {
     let words = parse(
         "ip=192.0.2.2/24 gw=192.0.2.1 ip6=2001:db8::2/64 gw6=fe80::1 \
-         http=80 dns=[::1]:5353 tap=tap0 log=common threads=2",
+         http=80 dns=[::1]:5353 tap=tap0 log=common threads=2 \
+         user=1000:33 sandbox=off handover=on \
+         cookie-secret=000102030405060708090A0b0c0d0e0f",
     )
     .unwrap();
     let address = Ipv4Addr::new(192, 0, 2, 2);
@@ -36,6 +38,11 @@ fn every_word_is_read() {
     assert_eq!(words.tap, Some("tap0"));
     assert_eq!(words.log, Some(Log::Common));
     assert_eq!(words.threads, Some(2));
+    let user = words.user.unwrap();
+    assert_eq!((user.uid, user.gid), (1000, 33));
+    assert_eq!((words.sandbox, words.handover), (Some(false), Some(true)));
+    let secret = std::array::from_fn(|index| index as u8);
+    assert_eq!(words.cookie_secret, Some(secret));
 }
 
 #[test]
@@ -91,7 +98,19 @@ fn malformed_words_are_named() {
         "tap=a/b",
         "tap=0123456789abcdef",
         "log=",
-        "log=json",
+        "log=xml",
+        "user=",
+        "user=0",
+        "user=1:0",
+        "user=nobody",
+        "user=+1",
+        "user=4294967295",
+        "sandbox=",
+        "sandbox=no",
+        "handover",
+        "cookie-secret=",
+        "cookie-secret=0g",
+        "cookie-secret=000102030405060708090a0b0c0d0e0",
         "threads=0",
         "threads=257",
         "threads=",

@@ -100,6 +100,8 @@ pub enum Log {
     Off,
     /// A line for each request, in the Common Log Format.
     Common,
+    /// A line for each request, a JSON object.
+    Json,
 }
 
 impl Log {
@@ -107,8 +109,46 @@ impl Log {
         match text {
             "off" => Ok(Self::Off),
             "common" => Ok(Self::Common),
-            _ => Err("`log=off` or `log=common`"),
+            "json" => Ok(Self::Json),
+            _ => Err("`log=off`, `log=common` or `log=json`"),
         }
+    }
+}
+
+/// A user and a group, by number: an image has no `/etc/passwd`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct User {
+    /// The user's number; not root's.
+    pub uid: u32,
+    /// The group's number: the user's, if none was said.
+    pub gid: u32,
+}
+
+impl User {
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        const EXPECTED: &str = "`user=UID` or `user=UID:GID`, two numbers that are not 0, \
+                                such as `user=1000:1000`";
+        let (uid, gid) = text.split_once(':').unwrap_or((text, text));
+        let id = |text: &str| {
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            // The largest number means that there is none.
+            u32::from_str(text)
+                .ok()
+                .filter(|&id| digits && id != 0 && id != u32::MAX)
+                .ok_or(EXPECTED)
+        };
+        Ok(Self {
+            uid: id(uid)?,
+            gid: id(gid)?,
+        })
+    }
+}
+
+pub(super) fn switch(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("`on` or `off` behind it"),
     }
 }
 
@@ -135,6 +175,23 @@ pub(super) fn threads(text: &str) -> Result<u16, &'static str> {
         .filter(|&threads| threads > 0)
         .map(|threads| threads as u16)
         .ok_or("`threads=N`, N from 1 to 256")
+}
+
+/// 16 bytes in hexadecimal.
+pub(super) fn secret(text: &str) -> Result<[u8; 16], &'static str> {
+    const EXPECTED: &str = "32 hexadecimal digits";
+    let mut secret = [0; 16];
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != secret.len() || !rest.is_empty() {
+        return Err(EXPECTED);
+    }
+    for (byte, pair) in secret.iter_mut().zip(pairs) {
+        for &digit in pair {
+            let digit = char::from(digit).to_digit(16).ok_or(EXPECTED)?;
+            *byte = *byte << 4 | digit as u8;
+        }
+    }
+    Ok(secret)
 }
 
 /// Decimal digits alone: no sign, no blank, nothing over `most`.

@@ -2,24 +2,25 @@
 //!
 //! | offset | size | field |
 //! |---|---|---|
-//! | 0 | 1 | kind: 1 resource, 2 alias, 3 redirect |
+//! | 0 | 1 | kind: 1 resource, 2 alias, 3 redirect, 4 bare status |
 //! | 1 | 1 | number of representations (0 unless it is a resource) |
 //! | 2 | 2 | status |
 //! | 4 | 2 | length of the path |
 //! | 6 | 2 | length of the target: an alias' path, a redirect's location |
 //! | 8 | 2 | virtual host |
 //! | 10 | 2 | flags: 1 = volatile |
-//! | 12 | 4 | zero |
+//! | 12 | 2 | length of a redirect's header lines, which follow its location |
+//! | 14 | 2 | zero |
 //! | 16 | 8 | last modification, seconds since 1970; all ones: unknown |
 //! | 24 | 20 each | representations |
 //!
-//! then the path, the target, and the representations' bytes. A row of the
+//! then the path, the target, and the representations' bytes or header lines. A row of the
 //! table of representations is
 //!
 //! | offset | size | field |
 //! |---|---|---|
 //! | 0 | 1 | encoding: 0 identity, 1 gzip, 2 br |
-//! | 1 | 1 | length of the entity tag, quotes included |
+//! | 1 | 1 | length of the entity tag, quotes included; 0: there is none, and no `ETag` line |
 //! | 2 | 2 | length of the `Content-Length` line |
 //! | 4 | 2 | length of the lines that describe the content |
 //! | 6 | 2 | length of the validators and what else a 304 repeats |
@@ -55,9 +56,12 @@ pub(crate) mod field {
     pub const ROW: usize = 20;
     /// What an `ETag` line has before the tag.
     pub const ETAG: &[u8] = b"ETag: ";
+    /// What a `Content-Type` line begins with.
+    pub const CONTENT_TYPE: &[u8] = b"Content-Type: ";
     pub const RESOURCE: u8 = 1;
     pub const ALIAS: u8 = 2;
     pub const REDIRECT: u8 = 3;
+    pub const BARE: u8 = 4;
     pub const FLAG_VOLATILE: u16 = 1;
 }
 
@@ -70,6 +74,8 @@ pub enum Kind {
     Alias,
     /// A status and a `Location`.
     Redirect,
+    /// A status, and no page.
+    Bare,
 }
 
 /// How a representation's body is coded (RFC 9110 §8.4).
@@ -113,6 +119,7 @@ pub struct Entry<'b> {
     last_modified: u64,
     path: &'b [u8],
     target: &'b [u8],
+    lines: &'b [u8],
 }
 
 impl<'b> Entry<'b> {
@@ -123,12 +130,14 @@ impl<'b> Entry<'b> {
             field::RESOURCE => Kind::Resource,
             field::ALIAS => Kind::Alias,
             field::REDIRECT => Kind::Redirect,
+            field::BARE => Kind::Bare,
             _ => return None,
         };
         let representations = u8_at(chunk, 1).filter(|&count| count <= 3)?;
         let path_at = field::HEADER + usize::from(representations) * field::ROW;
         let path_length = usize::from(u16_at(chunk, 4)?);
         let target_length = usize::from(u16_at(chunk, 6)?);
+        let lines_at = path_at + path_length + target_length;
         Some(Self {
             kind,
             representations,
@@ -138,6 +147,7 @@ impl<'b> Entry<'b> {
             last_modified: u64_at(chunk, 16)?,
             path: slice(chunk, path_at, path_length)?,
             target: slice(chunk, path_at + path_length, target_length)?,
+            lines: slice(chunk, lines_at, usize::from(u16_at(chunk, 12)?))?,
             chunk,
         })
     }
@@ -150,6 +160,12 @@ impl<'b> Entry<'b> {
     /// The status that it answers with.
     pub fn status(&self) -> u16 {
         self.status
+    }
+
+    /// The same answer with another status.
+    #[must_use]
+    pub fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
     }
 
     /// The path that it answers for, decoded.
@@ -165,6 +181,11 @@ impl<'b> Entry<'b> {
     /// The path that an alias stands for, or a redirect's `Location`.
     pub fn target(&self) -> &'b [u8] {
         self.target
+    }
+
+    /// A redirect's further header lines, each with its end.
+    pub fn lines(&self) -> &'b [u8] {
+        self.lines
     }
 
     /// When it last changed, in seconds since 1970, if that is known.
@@ -260,12 +281,39 @@ impl<'b> Representation<'b> {
         self.part(usize::from(self.length_line), self.body_start())
     }
 
+    /// The `Content-Type` line, or nothing where there is none.
+    pub fn content_type_line(&self) -> &'b [u8] {
+        let start = usize::from(self.length_line);
+        self.part(start, start + self.content_type_length())
+    }
+
+    /// All header lines but `Content-Length` and `Content-Type`, and the blank
+    /// line: for a 206 of several parts.
+    pub fn header_lines_without_type(&self) -> &'b [u8] {
+        let start = usize::from(self.length_line) + self.content_type_length();
+        self.part(start, self.body_start())
+    }
+
+    /// Where there is one, it is the first of the lines that describe the content.
+    fn content_type_length(&self) -> usize {
+        let start = usize::from(self.length_line);
+        let lines = self.part(start, self.validators_start());
+        match lines.starts_with(field::CONTENT_TYPE) {
+            true => lines
+                .iter()
+                .position(|&byte| byte == b'\n')
+                .map_or(0, |end| end + 1),
+            false => 0,
+        }
+    }
+
     /// Validators and what else a 304 repeats (RFC 9110 §15.4.5), and the blank line.
     pub fn validator_lines(&self) -> &'b [u8] {
         self.part(self.validators_start(), self.body_start())
     }
 
-    /// The entity tag with its quotes; it is always a strong one.
+    /// The entity tag with its quotes; it is always a strong one. A page for what
+    /// is missing has none.
     pub fn etag(&self) -> &'b [u8] {
         let start = self.validators_start() + field::ETAG.len();
         self.part(start, start + usize::from(self.etag_length))

@@ -12,9 +12,9 @@
 //! | 8 | 4 | offset of the table of groups |
 //! | 12 | 4 | offset of the table of entries |
 //! | 16 | 4 | how many directories deep the deepest 404 page lies, plus 1; 0: there is none |
-//! | 20 | 4 | offset of the table of hosts (0: one site answers every host) |
-//! | 24 | 4 | number of hosts |
-//! | 28 | 4 | zero |
+//! | 20 | 4 | offset of the table of host names (see [`Hosts`]) |
+//! | 24 | 4 | number of host names (0: one site answers every host) |
+//! | 28 | 4 | offset of the rules (see [`Rules`]; 0: there is none) |
 //!
 //! A *group* holds the entries whose hashes begin with the same bits, about 16
 //! to 32 of them: `first entry, base of lasting chunks, base of volatile
@@ -34,11 +34,18 @@
 //! (pictures, fonts), so that edits leave the front of the section as it was.
 
 mod entry;
+mod hosts;
+pub mod pattern;
+mod rules;
 
 #[cfg(feature = "write")]
 pub(crate) use entry::field as chunk_field;
+#[cfg(feature = "write")]
+pub(crate) use rules::field as rule_field;
 
 pub use entry::{Encoding, Entry, Kind, Representation};
+pub use hosts::{Host, Hosts};
+pub use rules::{Rule, Rules};
 
 use crate::Section;
 use crate::bytes::{slice, u32_at};
@@ -47,12 +54,15 @@ use core::fmt;
 
 /// Sizes and offsets of the section, for reader and writer.
 pub(crate) mod field {
-    pub const VERSION: u16 = 1;
+    pub const VERSION: u16 = 2;
     pub const ENTRIES: usize = 0;
     pub const GROUPS_LOG2: usize = 4;
     pub const GROUP_TABLE: usize = 8;
     pub const ENTRY_TABLE: usize = 12;
     pub const NOT_FOUND_DEPTH: usize = 16;
+    pub const HOST_TABLE: usize = 20;
+    pub const HOSTS: usize = 24;
+    pub const RULES: usize = 28;
     pub const HEADER: usize = 32;
     pub const GROUP: usize = 12;
     pub const ENTRY: usize = 8;
@@ -88,14 +98,17 @@ impl fmt::Display for SiteError {
 impl core::error::Error for SiteError {}
 
 /// A virtual host, as [`Site::host`] found it.
-///
-/// There is one so far, which answers for every name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostId(pub(crate) u16);
 
 impl HostId {
     /// The host that answers for names that no other host claims.
     pub const DEFAULT: Self = Self(0);
+
+    /// Its number, from 0.
+    pub fn number(self) -> u16 {
+        self.0
+    }
 }
 
 /// The `http` section of a bundle, its tables checked.
@@ -106,6 +119,8 @@ pub struct Site<'b> {
     entries: &'b [u8],
     groups_log2: u32,
     not_found_depth: u32,
+    hosts: Hosts<'b>,
+    rules: Rules<'b>,
 }
 
 impl<'b> Site<'b> {
@@ -130,15 +145,28 @@ impl<'b> Site<'b> {
             entries: slice(bytes, number(field::ENTRY_TABLE)?, entries)?,
             groups_log2,
             not_found_depth: u32_at(bytes, field::NOT_FOUND_DEPTH)?,
+            hosts: Hosts::parse(bytes, number(field::HOST_TABLE)?, number(field::HOSTS)?)?,
+            rules: Rules::parse(bytes, number(field::RULES)?)?,
         })
     }
 
-    /// The virtual host that a `Host` field (without its port) means.
-    pub fn host(&self, _name: Option<&[u8]>) -> HostId {
-        HostId::DEFAULT
+    /// What a `Host` field (without its port) means; without one, the default.
+    pub fn host(&self, name: Option<&[u8]>) -> Host<'b> {
+        self.hosts.find(name.unwrap_or_default())
     }
 
-    /// The entry of `path` (decoded, beginning with `/`); an alias is followed.
+    /// The names of virtual hosts; none where one site answers every host.
+    pub fn hosts(&self) -> Hosts<'b> {
+        self.hosts
+    }
+
+    /// What answers for paths that have no entry.
+    pub fn rules(&self) -> Rules<'b> {
+        self.rules
+    }
+
+    /// The entry of `path` (decoded, beginning with `/`); an alias is followed,
+    /// and gives its status where that is not 200.
     pub fn lookup(&self, host: HostId, path: &[u8]) -> Option<Entry<'b>> {
         self.lookup_in(host, path, b"")
     }
@@ -151,8 +179,12 @@ impl<'b> Site<'b> {
             // Aliases never lead to aliases; where they do, nobody follows.
             Kind::Alias => self
                 .find(host, entry.target(), b"")
-                .filter(|entry| entry.kind() != Kind::Alias),
-            Kind::Resource | Kind::Redirect => Some(entry),
+                .filter(|found| found.kind() != Kind::Alias)
+                .map(|found| match entry.status() {
+                    200 => found,
+                    status => found.with_status(status),
+                }),
+            Kind::Resource | Kind::Redirect | Kind::Bare => Some(entry),
         }
     }
 

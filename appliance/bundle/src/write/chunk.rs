@@ -2,7 +2,7 @@
 //! The layout is in [`crate::http`], at the reader.
 
 use super::error::{WriteError, show};
-use super::http::Resource;
+use super::http::{Redirect, Resource};
 use super::{Body, Pieces};
 use crate::date::imf_fixdate;
 use crate::http::{Encoding, HostId, chunk_field as field};
@@ -51,13 +51,31 @@ pub fn check_headers(resource: &Resource) -> Result<(), WriteError> {
     {
         return refuse("Cache-Control");
     }
-    for (name, value) in &resource.headers {
-        let own = OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
-        if own || name.is_empty() || !name.bytes().all(is_token) || !is_value(value) {
-            return refuse(name);
+    check_lines(&resource.path, &resource.headers)
+}
+
+/// The same for header lines alone.
+pub fn check_lines(path: &[u8], headers: &[(String, String)]) -> Result<(), WriteError> {
+    for (name, value) in headers {
+        if is_own_field(name) || !is_field(name, value) {
+            return Err(WriteError::Header {
+                path: path.to_vec(),
+                name: name.clone(),
+            });
         }
     }
     Ok(())
+}
+
+/// Whether a header field is one that the format or the server sends itself,
+/// or that would change how the message is framed.
+pub fn is_own_field(name: &str) -> bool {
+    OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// Whether name and value can be sent as a header line (RFC 9110 §5).
+pub fn is_field(name: &str, value: &str) -> bool {
+    !name.is_empty() && name.bytes().all(is_token) && is_value(value)
 }
 
 /// RFC 9110 §5.6.2.
@@ -130,24 +148,54 @@ pub fn resource(host: HostId, resource: &Resource) -> Result<Pieces, WriteError>
     Ok(pieces)
 }
 
-/// A path that answers as `to` does.
-pub fn alias(host: HostId, path: &[u8], to: &[u8]) -> Pieces {
-    without_body(host, path, header(field::ALIAS, 0, 200), to)
+/// A path that answers as `to` does; with a status of its own, if it is not 200.
+pub fn alias(host: HostId, path: &[u8], to: &[u8], status: u16) -> Pieces {
+    without_body(host, path, header(field::ALIAS, 0, status), to, &[])
 }
 
 /// A redirect.
-pub fn redirect(host: HostId, path: &[u8], status: u16, location: &str) -> Pieces {
-    let head = header(field::REDIRECT, 0, status);
-    without_body(host, path, head, location.as_bytes())
+pub fn redirect(host: HostId, path: &[u8], redirect: &Redirect) -> Pieces {
+    let head = header(field::REDIRECT, 0, redirect.status);
+    let lines = lines(&redirect.headers);
+    without_body(
+        host,
+        path,
+        head,
+        redirect.location.as_bytes(),
+        lines.as_bytes(),
+    )
 }
 
-fn without_body(host: HostId, path: &[u8], mut head: Vec<u8>, target: &[u8]) -> Pieces {
+/// A status without a page.
+pub fn bare(host: HostId, path: &[u8], status: u16) -> Pieces {
+    without_body(host, path, header(field::BARE, 0, status), &[], &[])
+}
+
+/// Header lines, as they are sent.
+pub fn lines(headers: &[(String, String)]) -> String {
+    let mut lines = String::new();
+    for (name, value) in headers {
+        line(&mut lines, name, value);
+    }
+    lines
+}
+
+fn without_body(
+    host: HostId,
+    path: &[u8],
+    mut head: Vec<u8>,
+    target: &[u8],
+    lines: &[u8],
+) -> Pieces {
     sizes(&mut head, path, target);
     head.extend(host.0.to_le_bytes());
-    head.extend([0; 6]);
+    head.extend([0; 2]);
+    head.extend((lines.len() as u16).to_le_bytes());
+    head.extend([0; 2]);
     head.extend(u64::MAX.to_le_bytes());
     head.extend(path);
     head.extend(target);
+    head.extend(lines);
     let mut pieces = Pieces::default();
     pieces.bytes(&head);
     pieces
@@ -159,7 +207,7 @@ fn header(kind: u8, representations: u8, status: u16) -> Vec<u8> {
     head
 }
 
-/// Both lengths fit: paths and locations were checked as they came in.
+/// All lengths fit: paths and locations were checked as they came in.
 fn sizes(head: &mut Vec<u8>, path: &[u8], target: &[u8]) {
     head.extend((path.len() as u16).to_le_bytes());
     head.extend((target.len() as u16).to_le_bytes());
@@ -185,10 +233,17 @@ impl Lines {
         if encoding != Encoding::Identity {
             line(&mut content, "Content-Encoding", encoding.name());
         }
-        let etag = etag(&resource.etag, encoding);
+        // What stands for what is missing is never asked for by its tag.
+        let is_found = resource.status == 200;
+        let etag = match is_found {
+            true => etag(&resource.etag, encoding),
+            false => String::new(),
+        };
         let mut validators = String::new();
-        line(&mut validators, "ETag", &etag);
-        if let Some(seconds) = resource.last_modified {
+        if is_found {
+            line(&mut validators, "ETag", &etag);
+        }
+        if let Some(seconds) = resource.last_modified.filter(|_| is_found) {
             let date = imf_fixdate(seconds);
             let date = String::from_utf8_lossy(&date);
             line(&mut validators, "Last-Modified", &date);

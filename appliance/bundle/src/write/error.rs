@@ -56,6 +56,23 @@ pub enum WriteError {
         /// How many it may have.
         limit: u64,
     },
+    /// What is no name of a host, with or without `*.` before it.
+    HostName {
+        /// The name.
+        name: String,
+    },
+    /// Two hosts claim one name.
+    DuplicateHost {
+        /// The name.
+        name: String,
+    },
+    /// A zone cannot be served as it is.
+    Zone {
+        /// Its apex, in wire form.
+        apex: Vec<u8>,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// Two sections have one tag.
     DuplicateSection {
         /// The tag.
@@ -99,6 +116,19 @@ impl fmt::Display for WriteError {
             ),
             Self::TooLarge { what, bytes, limit } => {
                 write!(f, "{what} has {bytes} bytes, the limit is {limit}")
+            }
+            Self::HostName { name } => {
+                write!(f, "`{}` cannot be the name of a host", name.escape_debug())
+            }
+            Self::DuplicateHost { name } => {
+                write!(f, "two hosts claim the name `{}`", name.escape_debug())
+            }
+            Self::Zone { apex, problem } => {
+                f.write_str("zone `")?;
+                for label in super::dns::labels(apex).unwrap_or_default() {
+                    write!(f, "{}.", label.escape_ascii())?;
+                }
+                write!(f, "`: {problem}")
             }
             Self::DuplicateSection { tag } => {
                 write!(f, "two sections are called `{}`", tag.escape_ascii())

@@ -2,6 +2,8 @@
 
 use super::Pieces;
 use super::error::WriteError;
+use super::hosts::Names;
+use super::rules::{self, Rule};
 use crate::MAX_BUNDLE_BYTES;
 use crate::hash::{group_of, path_hash};
 use crate::http::{HostId, field};
@@ -24,8 +26,14 @@ fn groups_log2(entries: usize) -> u32 {
         .trailing_zeros()
 }
 
-/// The whole section: lasting chunks, volatile chunks, groups, entries.
-pub fn section(chunks: Vec<Chunk<'_>>, not_found_depth: usize) -> Result<Pieces, WriteError> {
+/// The whole section: lasting chunks, volatile chunks, groups, entries, names,
+/// rules.
+pub fn section(
+    chunks: Vec<Chunk<'_>>,
+    not_found_depth: usize,
+    names: &Names,
+    rules: &[(HostId, Rule)],
+) -> Result<Pieces, WriteError> {
     let log2 = groups_log2(chunks.len());
     let mut chunks: Vec<(u64, Chunk<'_>)> = chunks
         .into_iter()
@@ -79,6 +87,14 @@ pub fn section(chunks: Vec<Chunk<'_>>, not_found_depth: usize) -> Result<Pieces,
 
     let group_table = next[1];
     let entry_table = group_table + groups.len() as u32;
+    let name_table = entry_table + entries.len() as u32;
+    // Rows have one length each, so that where their text begins is known.
+    let (name_rows, _) = names.tables(0);
+    let (name_rows, name_text) = names.tables(name_table + name_rows.len() as u32);
+    let rule_table = name_table + (name_rows.len() + name_text.len()) as u32;
+    let (rule_rows, _) = rules::tables(rules, 0);
+    let (rule_rows, rule_bytes) = rules::tables(rules, rule_table + rule_rows.len() as u32);
+
     let mut pieces = Pieces::default();
     for number in [
         entry_count,
@@ -86,9 +102,9 @@ pub fn section(chunks: Vec<Chunk<'_>>, not_found_depth: usize) -> Result<Pieces,
         group_table,
         entry_table,
         not_found_depth as u32,
-        0,
-        0,
-        0,
+        if names.len() == 0 { 0 } else { name_table },
+        names.len(),
+        if rules.is_empty() { 0 } else { rule_table },
     ] {
         pieces.bytes(&number.to_le_bytes());
     }
@@ -97,6 +113,9 @@ pub fn section(chunks: Vec<Chunk<'_>>, not_found_depth: usize) -> Result<Pieces,
     }
     pieces.bytes(&groups);
     pieces.bytes(&entries);
+    for part in [name_rows, name_text, rule_rows, rule_bytes] {
+        pieces.bytes(&part);
+    }
     Ok(pieces)
 }
 

@@ -26,15 +26,23 @@
 //! depend on what was given, not on the order in which it was given.
 
 mod chunk;
+mod dns;
 mod error;
+mod hosts;
 mod http;
 mod layout;
+mod pattern;
+mod rules;
 
+pub use chunk::{is_field, is_own_field};
+pub use dns::{DnsOptions, DnsSection, Key, ZoneRecord, labels};
 pub use error::WriteError;
-pub use http::{HttpSection, Resource};
+pub use http::{HttpSection, Redirect, Resource};
+pub use pattern::{Pattern, Template};
+pub use rules::Rule;
 
 use crate::head::{field, head_checksum};
-use crate::{MAX_BUNDLE_BYTES, TAG_BOOT, TAG_HTTP, TAG_INFO};
+use crate::{MAX_BUNDLE_BYTES, TAG_BOOT, TAG_DNS, TAG_HTTP, TAG_INFO};
 use std::collections::BTreeMap;
 use std::io;
 use std::string::ToString;
@@ -50,6 +58,10 @@ pub const MAX_PATH_BYTES: usize = 4096;
 /// The longest `Location` of a redirect: it has to fit into the head of an
 /// answer, with a query behind it.
 pub const MAX_LOCATION_BYTES: usize = 2048;
+
+/// The most bytes of the further header lines of a redirect, which have to fit
+/// into the head of an answer as well.
+pub const MAX_LINES_BYTES: usize = 1024;
 
 /// A run of bytes of the finished bundle.
 #[derive(Debug, Clone)]
@@ -136,6 +148,13 @@ impl BundleWriter {
         if self.http.replace(section).is_some() {
             self.duplicate = Some(TAG_HTTP);
         }
+    }
+
+    /// Sets the `dns ` section.
+    pub fn dns(&mut self, section: DnsSection) -> Result<(), WriteError> {
+        let bytes = section.finish()?;
+        self.section(TAG_DNS, crate::dns::field::VERSION, bytes);
+        Ok(())
     }
 
     /// Adds any other section, made elsewhere.

@@ -2,7 +2,9 @@
 //! does with a connection what a server does.
 #![allow(dead_code)]
 
-use applgen_bundle::write::{BundleWriter, HttpSection, Resource};
+use applgen_bundle::write::{
+    BundleWriter, HttpSection, Pattern, Redirect, Resource, Rule, Template,
+};
 use applgen_bundle::{Bundle, TAG_HTTP, http::Site};
 use applgen_http::limits::{HEAD_MAX, REQUEST_BYTES};
 use applgen_http::{Connection, Reply, Step};
@@ -36,7 +38,7 @@ pub fn bundle() -> Vec<u8> {
     http.resource(resource("/a b/ä.txt", "text/plain", "odd name"))
         .unwrap();
     http.resource(resource("/empty", "text/plain", "")).unwrap();
-    for (path, text) in [("/404.html", "top"), ("/deep/er/404.html", "deep")] {
+    for (path, text) in [("/404.html", "top"), ("/very/deep/404.html", "deep")] {
         let page = Resource {
             status: 404,
             ..resource(path, "text/html", text)
@@ -46,9 +48,73 @@ pub fn bundle() -> Vec<u8> {
     http.redirect(b"/deep".to_vec(), 301, "/deep/".into());
     http.redirect(b"/old".to_vec(), 302, "/new?a=b#part".into());
     http.redirect(b"/mark".to_vec(), 308, "/new#part".into());
+    let cached = Redirect {
+        status: 301,
+        location: "/plain.txt".into(),
+        headers: vec![("Cache-Control".into(), "max-age=60".into())],
+    };
+    http.redirect_with(b"/cached".to_vec(), cached).unwrap();
+    http.bare(b"/gone".to_vec(), 410).unwrap();
+    http.alias_as(b"/sorry".to_vec(), b"/plain.txt".to_vec(), 410);
+    let shared = Resource {
+        headers: vec![("Access-Control-Allow-Origin".into(), "*".into())],
+        ..resource("/shared.json", "application/json", "{}")
+    };
+    http.resource(shared).unwrap();
+    for rule in rules() {
+        http.rule(rule).unwrap();
+    }
+    http.name("example.org").unwrap();
+    http.redirect_name("www.example.org", 301, "//example.org")
+        .unwrap();
+    http.begin_host().unwrap();
+    http.name("*.example.net").unwrap();
+    http.name("[2001:db8::1]").unwrap();
+    http.resource(resource("/", "text/plain", "other")).unwrap();
+    http.redirect_name("example.net", 308, "https://www.example.net")
+        .unwrap();
     let mut writer = BundleWriter::new();
     writer.http(http);
     writer.finish().unwrap().to_vec()
+}
+
+/// `/r/:a/:b` and below redirects, `/app/*` is one page, `/w/*` is sent from
+/// the top, `/old/*` is gone, `/lost/*` has a page, and `/out/*` leads to `/`.
+fn rules() -> [Rule; 7] {
+    let splat = |prefix: &str, status, to: &str, capture: Option<u8>| {
+        let mut pattern = Pattern::new();
+        pattern.literal(prefix.as_bytes());
+        pattern.slash_rest().unwrap();
+        let mut target = Template::new();
+        target.literal(to.as_bytes());
+        if let Some(number) = capture {
+            target.capture(number);
+        }
+        Rule {
+            pattern,
+            status,
+            target,
+            headers: Vec::new(),
+        }
+    };
+    let mut query = splat("/r", 302, "/s?a=b&c=", Some(0));
+    query.pattern = Pattern::new();
+    query.pattern.literal(b"/r/");
+    query.pattern.segment("a").unwrap();
+    query.pattern.literal(b"/");
+    query.pattern.segment("b").unwrap();
+    query.target.literal(b"#");
+    query.target.capture(1);
+    query.headers = vec![("X-Rule".into(), "query".into())];
+    [
+        query,
+        splat("/app", 200, "/index.html", None),
+        splat("/w", 200, "/", Some(0)),
+        splat("/old", 410, "", None),
+        splat("/lost", 404, "/plain.txt", None),
+        splat("/out", 301, "/", Some(0)),
+        splat("/deep", 307, "https://example.com/", Some(0)),
+    ]
 }
 
 pub fn site(bytes: &[u8]) -> Site<'_> {
@@ -101,6 +167,8 @@ pub struct Driver<'b> {
     kept: Vec<u8>,
     pub answers: Vec<Answer>,
     pub closed: bool,
+    /// An answer of which more is to come.
+    begun: Option<Answer>,
 }
 
 impl<'b> Driver<'b> {
@@ -111,6 +179,7 @@ impl<'b> Driver<'b> {
             kept: Vec::new(),
             answers: Vec::new(),
             closed: false,
+            begun: None,
         }
     }
 
@@ -137,8 +206,20 @@ impl<'b> Driver<'b> {
                 }
                 Step::Reply { consumed, reply } => {
                     assert!(!self.closed, "an answer after the last");
-                    self.answers.push(answer(&head, &reply, &self.kept));
-                    check(self.answers.last().unwrap());
+                    let mut answer = answer(&head, &reply, &self.kept);
+                    if let Some(begun) = self.begun.take() {
+                        assert_eq!(begun.request_line, answer.request_line);
+                        answer.bytes.splice(0..0, begun.bytes);
+                    }
+                    if reply.unfinished && reply.status != 100 {
+                        assert!(!reply.close && self.kept[..consumed].trim_ascii().is_empty());
+                        self.kept.drain(..consumed);
+                        self.begun = Some(answer);
+                        continue;
+                    }
+                    check(&answer);
+                    assert!(reply.unfinished || reply.body_len == answer.body().len() as u64);
+                    self.answers.push(answer);
                     self.closed = reply.close;
                     self.kept.drain(..consumed);
                 }

@@ -51,11 +51,8 @@ fn reply<'b>(batch: &mut Batch<'b>, head: &[u8], slices: [&'b [u8]; 2]) -> Reply
     Reply {
         head_len: head.len(),
         slices,
-        close: false,
-        linger: false,
         status: 200,
-        body_len: 0,
-        request_line: 0..0,
+        ..Reply::EMPTY
     }
 }
 

@@ -44,7 +44,7 @@ pub fn serve<T>(limits: Limits, threads: usize, client: impl FnOnce(SocketAddr, 
     let address = server.address();
     let stop = Stop::new();
     std::thread::scope(|scope| {
-        let running = scope.spawn(|| server.run(&stop, |_| {}));
+        let running = scope.spawn(|| server.open(&stop)?.serve(&stop));
         // Stopped also where the client panics: the scope would wait forever.
         let result =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| client(address, &stop)));

@@ -1,7 +1,7 @@
 //! `applgen run`: a site, or an image, served until it is interrupted.
 //!
-//! What runs is the image itself, in place of this process: signals, exit code
-//! and process id are the server's own.
+//! An image of a process runs in place of this one: signals, exit code and
+//! process id are the server's own. One of a machine runs in QEMU ([`guest`]).
 
 use std::{
     fs::File,
@@ -14,7 +14,7 @@ use std::{
 use crate::{
     cli::Run,
     failure::Failure,
-    image::{Target, digest, environment::Environment},
+    image::{Target, attach, digest, environment::Environment},
     progress::Progress,
     report::Diagnostic,
     site,
@@ -22,30 +22,47 @@ use crate::{
 
 use super::{build, pipeline};
 
+mod guest;
+
 /// Serves a site or an image. Returns only when that fails.
 pub fn run(arguments: &Run) -> Result<(), Failure> {
     let image = if is_executable_image(&arguments.site) {
         arguments.site.clone()
     } else {
-        let target = Target::Unix;
+        let target = arguments.target.named().unwrap_or_default();
         let path = place_for(&arguments.site, target)?;
         let progress = Progress::on_terminal();
         let outputs = pipeline::default_outputs();
         let bundled = pipeline::bundle(&arguments.site, &outputs, target, &progress)?;
         build::write(&bundled, &arguments.site, target, &path, &progress)?;
-        build::tell_decks(&bundled);
+        build::tell_content(&bundled);
         path
     };
+    let file = || File::open(&image).map_err(|error| cannot_start(&image, &error));
+    if attach::is_guest(&mut file()?).map_err(|error| cannot_start(&image, &error))? {
+        return guest::run(&image, arguments);
+    }
+    if arguments.memory.is_some() {
+        return Err(Failure::environment(
+            Diagnostic::error("`--memory` is for virtual machines, and this is a process")
+                .hint("build the site with `--kvm`"),
+        ));
+    }
     let mut words = Vec::new();
     words.extend(arguments.http.iter().map(|socket| format!("http={socket}")));
+    words.extend(arguments.dns.iter().map(|socket| format!("dns={socket}")));
     words.extend(arguments.log.then(|| "log=common".to_owned()));
     // A bare name would be looked for on PATH.
     let program = std::path::absolute(&image).unwrap_or_else(|_| image.clone());
     let error = Command::new(program).args(words).exec();
-    Err(Failure::environment(
+    Err(cannot_start(&image, &error))
+}
+
+fn cannot_start(image: &Path, error: &io::Error) -> Failure {
+    Failure::environment(
         Diagnostic::error(format!("`{}` cannot be started: {error}", image.display()))
-            .hint("is it an image for `--unix`, and executable?"),
-    ))
+            .hint("is it an image that `applgen build` wrote?"),
+    )
 }
 
 fn is_executable_image(path: &Path) -> bool {

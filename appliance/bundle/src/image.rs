@@ -1,12 +1,12 @@
-//! Where a process image keeps its bundle.
+//! Where an image keeps its bundle.
 //!
 //! `applgen build` appends the bundle to the kernel, and turns a spare program
 //! header into a `PT_LOAD` that maps it above everything else. The kernel walks
-//! its own headers and takes the segment at or above its end: nothing is read
-//! from `/proc`, nothing opened, and the system maps and pages the bundle like
-//! any program text.
+//! its own headers and takes the segment at or above its end: a process reads
+//! nothing from `/proc` and opens nothing, a machine needs nothing but what its
+//! monitor has loaded.
 
-use std::ops::Range;
+use core::ops::Range;
 
 /// Offsets in ELF-64 headers.
 mod field {
@@ -68,6 +68,7 @@ fn number(bytes: &[u8], offset: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::vec::Vec;
 
     /// An ELF header with these segments: type, file offset, address, size.
     fn header(segments: &[(u32, u64, u64, u64)]) -> Vec<u8> {

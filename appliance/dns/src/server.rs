@@ -1,0 +1,274 @@
+//! One message: a query in a buffer becomes its answer.
+
+use crate::edns::{Edns, Reply as Opt};
+use crate::message::Message;
+use crate::request::{Outcome, Request, header};
+use crate::respond::{Search, kind, rcode};
+use crate::{MESSAGE_BYTES, PLAIN_UDP_BYTES, UDP_BYTES, chaos, cookie};
+use applgen_bundle::dns::Zones;
+use core::net::IpAddr;
+
+const CLASS_IN: u16 = 1;
+const CLASS_ANY: u16 = 255;
+
+/// What a message came over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// UDP: short answers, to an address that may be a lie.
+    Udp,
+    /// TCP, without the two bytes of length.
+    Tcp,
+}
+
+/// Whom a message is from, and when it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// The client's address.
+    pub address: IpAddr,
+    /// What it came over.
+    pub transport: Transport,
+    /// The time in seconds: since 1970 where it is known, so that servers
+    /// with one secret understand each other's cookies; else since the start.
+    pub seconds: u32,
+}
+
+/// What kind of answer a reply is, for rate limiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Records of the name.
+    Positive,
+    /// Records of a wildcard.
+    Wildcard,
+    /// The name exists, with other types.
+    NoData,
+    /// The name does not exist.
+    NxDomain,
+    /// Whom to ask instead.
+    Referral,
+    /// Anything that is no answer.
+    Error,
+}
+
+/// An answer that lies in the buffer.
+#[derive(Debug, Clone, Copy)]
+pub struct Reply {
+    /// How many bytes it has.
+    pub length: usize,
+    /// What kind of answer it is.
+    pub class: Class,
+    /// What tells it from others of its class: the name, or the zone.
+    pub key: u64,
+    /// Whether the client's address is no lie: it sent a cookie that only the
+    /// client there can know, or it came over TCP.
+    pub genuine: bool,
+    /// Where its question ends.
+    question_end: usize,
+}
+
+impl Reply {
+    /// Cuts the reply down to a truncated one without records, which asks the
+    /// client to come back over TCP; its length.
+    pub fn truncate(&self, buffer: &mut [u8]) -> usize {
+        let Some(head) = buffer.first_chunk_mut::<{ header::BYTES }>() else {
+            return 0;
+        };
+        let [_, _, flags, code, _, _, counts @ ..] = head;
+        *flags |= (header::TC >> 8) as u8;
+        // NOERROR: a code would be taken for the answer.
+        *code &= 0xf0;
+        *counts = [0; 6];
+        self.question_end
+    }
+}
+
+/// Zones, ready to answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Server<'b> {
+    zones: Zones<'b>,
+    secret: [u8; 16],
+}
+
+impl<'b> Server<'b> {
+    /// `secret` makes cookies (RFC 9018 §4.4); nobody else may know it.
+    pub fn new(zones: Zones<'b>, secret: [u8; 16]) -> Self {
+        Self { zones, secret }
+    }
+
+    /// The zones.
+    pub fn zones(&self) -> &Zones<'b> {
+        &self.zones
+    }
+
+    /// Answers the message in the first `length` bytes of `buffer`, in its
+    /// place; `None` when it gets no answer, and the buffer is as it was.
+    ///
+    /// The answer has at most as many bytes as the buffer, [`UDP_BYTES`] over
+    /// UDP, [`MESSAGE_BYTES`] over TCP.
+    pub fn answer(&self, buffer: &mut [u8], length: usize, peer: &Peer) -> Option<Reply> {
+        let mut request = Request::new();
+        let outcome = request.read(buffer.get(..length)?);
+        match outcome {
+            Outcome::Silence => None,
+            Outcome::Refused(code) => finish(buffer, &request, code, Parts::default()),
+            Outcome::Cookie => self.reply(buffer, &mut request, peer, |_, _, _| Parts::default()),
+            Outcome::Query => self.reply(buffer, &mut request, peer, Self::resolve),
+        }
+    }
+
+    /// A reply to what could be read: with OPT, if the query had it.
+    fn reply(
+        &self,
+        buffer: &mut [u8],
+        request: &mut Request,
+        peer: &Peer,
+        resolve: impl FnOnce(&Self, &mut Request, &mut Message<'_, 'b>) -> Parts,
+    ) -> Option<Reply> {
+        let edns = request.edns;
+        let mut genuine = peer.transport == Transport::Tcp;
+        let opt = edns.map(|edns| self.opt(&edns, peer, &mut genuine));
+        let most = match (peer.transport, &edns) {
+            (Transport::Tcp, _) => MESSAGE_BYTES,
+            (Transport::Udp, None) => PLAIN_UDP_BYTES,
+            (Transport::Udp, Some(edns)) => {
+                usize::from(edns.size).clamp(PLAIN_UDP_BYTES, UDP_BYTES)
+            }
+        };
+        let room = most.min(buffer.len());
+        let room = room.checked_sub(opt.map_or(0, |opt| opt.length()))?;
+        let dnssec = edns.is_some_and(|edns| edns.dnssec);
+        let mut parts = Parts::default();
+        let mut end = request.end;
+        if edns.is_some_and(|edns| edns.version != 0) {
+            parts.rcode = rcode::BADVERS;
+        } else {
+            let mut message = Message::new(buffer, request.end, room, dnssec);
+            parts = resolve(self, request, &mut message);
+            parts.counts = message.counts;
+            parts.truncated = message.truncated;
+            end = message.end();
+        }
+        parts.end = Some(end);
+        if let Some(mut opt) = opt {
+            opt.extended_rcode = parts.rcode >> 4;
+            parts.end = Some(end + opt.write(buffer.get_mut(end..)?)?);
+            parts.counts[2] = parts.counts[2].saturating_add(1);
+        }
+        parts.genuine = genuine;
+        finish(buffer, request, parts.rcode & 15, parts)
+    }
+
+    fn opt(&self, edns: &Edns, peer: &Peer, genuine: &mut bool) -> Opt<'b> {
+        let cookie = edns.cookie.map(|cookie| {
+            let (secret, client) = (&self.secret, &cookie.client);
+            let (address, seconds) = (peer.address, peer.seconds);
+            *genuine |= cookie
+                .server
+                .is_some_and(|server| cookie::is_valid(&server, secret, client, address, seconds));
+            (*client, cookie::make(secret, client, address, seconds))
+        });
+        Opt {
+            extended_rcode: 0,
+            dnssec: edns.dnssec,
+            nsid: self.zones.nsid().filter(|_| edns.nsid),
+            cookie,
+        }
+    }
+
+    fn resolve(&self, request: &mut Request, message: &mut Message<'_, 'b>) -> Parts {
+        let error = |rcode| Parts {
+            rcode,
+            ..Parts::default()
+        };
+        match request.class {
+            CLASS_IN | CLASS_ANY => {}
+            chaos::CLASS => {
+                let name = request.name.wire();
+                let rcode = chaos::answer(&self.zones, name, request.kind, message);
+                return error(rcode);
+            }
+            _ => return error(rcode::REFUSED),
+        }
+        match request.kind {
+            kind::AXFR | kind::IXFR => return error(rcode::REFUSED),
+            kind::MAILA | kind::MAILB => return error(rcode::NOTIMP),
+            // OPT, TKEY and TSIG are no data (RFC 6895 §3.1).
+            41 | 249 | 250 => return error(rcode::FORMERR),
+            _ => {}
+        }
+        let search = Search {
+            zones: &self.zones,
+            name: &mut request.name,
+            kind: request.kind,
+            message,
+            place: header::BYTES,
+        };
+        let found = search.run();
+        Parts {
+            rcode: found.rcode,
+            // Of what other classes have we know nothing (RFC 1035 §6.2).
+            authoritative: found.authoritative && request.class == CLASS_IN,
+            class: found.class,
+            key: found.key,
+            ..Parts::default()
+        }
+    }
+}
+
+/// What a finished message consists of.
+struct Parts {
+    rcode: u8,
+    authoritative: bool,
+    truncated: bool,
+    class: Class,
+    key: u64,
+    counts: [u16; 3],
+    /// Where the message ends; without, there is no question in it.
+    end: Option<usize>,
+    genuine: bool,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            rcode: rcode::NOERROR,
+            authoritative: false,
+            truncated: false,
+            class: Class::Error,
+            key: 0,
+            counts: [0; 3],
+            end: None,
+            genuine: false,
+        }
+    }
+}
+
+/// Writes the header.
+fn finish(buffer: &mut [u8], request: &Request, code: u8, parts: Parts) -> Option<Reply> {
+    let head = buffer.first_chunk_mut::<{ header::BYTES }>()?;
+    // RA, Z, AD and CD are never set: nothing is recursed or validated here.
+    let kept = request.flags & (header::OPCODE | header::RD);
+    let mut flags = header::QR | kept | u16::from(code);
+    if parts.authoritative {
+        flags |= header::AA;
+    }
+    if parts.truncated {
+        flags |= header::TC;
+    }
+    let questions = u16::from(parts.end.is_some() && request.end > header::BYTES);
+    let [answers, authorities, additionals] = parts.counts;
+    let numbers = [flags, questions, answers, authorities, additionals];
+    for (place, number) in head.as_chunks_mut::<2>().0.iter_mut().skip(1).zip(numbers) {
+        *place = number.to_be_bytes();
+    }
+    let question_end = match questions {
+        0 => header::BYTES,
+        _ => request.end,
+    };
+    Some(Reply {
+        length: parts.end.unwrap_or(header::BYTES),
+        class: parts.class,
+        key: parts.key,
+        genuine: parts.genuine,
+        question_end,
+    })
+}

@@ -1,0 +1,97 @@
+//! Buffers for requests that are longer than a receive ring.
+//!
+//! Few requests are, so a few buffers are shared by all connections. Who gets
+//! one keeps it until its requests are answered, and who has kept one for
+//! longest loses it when there is none left for another.
+
+use crate::plan::LONG_REQUEST_BYTES;
+use alloc::vec::Vec;
+
+/// How long a buffer is kept in any case, in microseconds.
+const KEEP_MICROS: u64 = 2_000_000;
+
+/// A buffer.
+#[derive(Debug)]
+pub struct Long {
+    bytes: Vec<u8>,
+    owner: Option<u16>,
+    since: u64,
+}
+
+impl Long {
+    /// What has come.
+    pub fn input(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Appends what `read` puts into the room that is left; it says how much.
+    pub fn fill(&mut self, read: impl FnOnce(&mut [u8]) -> usize) {
+        let length = self.bytes.len();
+        // It takes its memory the first time, and keeps it.
+        self.bytes.reserve_exact(LONG_REQUEST_BYTES - length);
+        self.bytes.resize(LONG_REQUEST_BYTES, 0);
+        let read = read(self.bytes.get_mut(length..).unwrap_or_default());
+        self.bytes.truncate(length + read);
+    }
+
+    /// Drops bytes from its front.
+    pub fn consume(&mut self, bytes: usize) {
+        self.bytes.drain(..bytes.min(self.bytes.len()));
+    }
+
+    /// Whether there is no room left.
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() == LONG_REQUEST_BYTES
+    }
+}
+
+/// All buffers.
+#[derive(Debug)]
+pub struct LongRequests(Vec<Long>);
+
+impl LongRequests {
+    /// So many.
+    pub fn new(count: usize) -> Self {
+        let mut buffers = Vec::with_capacity(count);
+        for _ in 0..count {
+            buffers.push(Long {
+                bytes: Vec::new(),
+                owner: None,
+                since: 0,
+            });
+        }
+        Self(buffers)
+    }
+
+    /// The buffer of a connection, if it has one.
+    pub fn of(&mut self, owner: u16) -> Option<&mut Long> {
+        self.0.iter_mut().find(|long| long.owner == Some(owner))
+    }
+
+    /// Gives a connection a buffer, if one is free.
+    pub fn give(&mut self, owner: u16, now: u64) -> bool {
+        let Some(long) = self.0.iter_mut().find(|long| long.owner.is_none()) else {
+            return false;
+        };
+        long.owner = Some(owner);
+        long.since = now;
+        true
+    }
+
+    /// Who is to lose its buffer, if somebody has kept one for too long.
+    pub fn oldest(&self, now: u64) -> Option<u16> {
+        let oldest = self.0.iter().min_by_key(|long| long.since)?;
+        match now.saturating_sub(oldest.since) >= KEEP_MICROS {
+            true => oldest.owner,
+            false => None,
+        }
+    }
+
+    /// Takes a connection's buffer away.
+    pub fn release(&mut self, owner: u16) {
+        if let Some(long) = self.of(owner) {
+            long.owner = None;
+            long.bytes.clear();
+        }
+    }
+}

@@ -1,0 +1,521 @@
+//! TCP: many connections on smoltcp, which knows of one at a time.
+//!
+//! smoltcp has no backlog, searches all its sockets for every packet, and lets
+//! a connection that is over hold its socket for ten seconds. None of that is
+//! met here, since each socket is in a set of its own: a segment finds its
+//! connection by a keyed hash of its flow, a SYN takes any free place, and
+//! where there is none, the place that can best be done without.
+//!
+//! **Rule: nothing above this module knows smoltcp's sockets, and nothing in it
+//! knows a protocol.** Connections deliver bytes, and take a head and slices
+//! ([`crate::service`]).
+//!
+//! **Rule: how much memory is taken is decided at start.** A place takes its
+//! rings when it is first used, and keeps them for good.
+//!
+//! What is smoltcp's stays so: it retransmits a second after a loss at the
+//! earliest unless three duplicate acknowledgements came, resends one segment
+//! for them, begins with two kilobytes on their way, and copies what it sends.
+
+mod long;
+mod opening;
+mod slot;
+mod stack;
+
+use crate::frame::{Flow, Frame, Segment};
+use crate::limits::{
+    FULL_MICROS, HANDSHAKE_MICROS, IDLE_MICROS, LINGER_MICROS, REQUEST_MICROS, SEGMENTS_PER_TURN,
+    SEND_MICROS, STALLED_MICROS, TIME_WAIT_MICROS,
+};
+use crate::link::Link;
+use crate::plan::Plan;
+use crate::queue::{Queues, Waiting};
+use crate::service::{HEAD_BYTES, Services, Surroundings};
+use crate::turn::{Turn, Written};
+use crate::wire::Out;
+use alloc::collections::VecDeque;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
+use long::LongRequests;
+use opening::Isn;
+use siphasher::sip::SipHasher13;
+use slot::{Progress, Slot};
+use smoltcp::time::Instant;
+use stack::Stack;
+
+const NONE: u16 = u16::MAX;
+
+/// How long to wait where smoltcp wants to send at once and then does not.
+const RELUCTANT_MICROS: u64 = 10_000;
+
+/// Time-outs, by what is waited for.
+const TIMEOUTS: [(Waiting, u64); 6] = [
+    (Waiting::Handshake, HANDSHAKE_MICROS),
+    (Waiting::Idle, IDLE_MICROS),
+    (Waiting::Request, REQUEST_MICROS),
+    (Waiting::Send, SEND_MICROS),
+    (Waiting::Linger, LINGER_MICROS),
+    (Waiting::TimeWait, TIME_WAIT_MICROS),
+];
+
+/// All connections.
+#[derive(Debug)]
+pub struct Tcp<'b> {
+    stack: Stack,
+    slots: Vec<Slot<'b>>,
+    /// The first place of each bucket of the table of flows.
+    buckets: Vec<u16>,
+    hash_key: (u64, u64),
+    isn: Isn,
+    queues: Queues,
+    /// When smoltcp wants to send something for a place.
+    due: Vec<u64>,
+    /// Not after the first of them.
+    next_due: u64,
+    /// Places that have something to do.
+    active: VecDeque<u16>,
+    long: LongRequests,
+    head: Vec<u8>,
+    /// Places that are kept free for those who come next.
+    reserve: u16,
+    stopping: bool,
+}
+
+impl<'b> Tcp<'b> {
+    /// None yet, with places for so many as the plan says.
+    pub fn new(plan: &Plan, link: &Link, hash_key: (u64, u64), isn_key: (u64, u64)) -> Self {
+        let places = usize::from(plan.connections);
+        let mut slots = Vec::with_capacity(places);
+        slots.resize_with(places, || Slot::new(plan.transmit_bytes));
+        Self {
+            stack: Stack::new(link),
+            slots,
+            buckets: vec![NONE; places.next_power_of_two()],
+            hash_key,
+            isn: Isn::new(isn_key),
+            queues: Queues::new(plan.connections),
+            due: vec![u64::MAX; places],
+            next_due: u64::MAX,
+            active: VecDeque::with_capacity(places),
+            long: LongRequests::new(plan.long_requests),
+            head: vec![0; HEAD_BYTES],
+            reserve: (plan.connections / 8).clamp(1, 64),
+            stopping: false,
+        }
+    }
+
+    /// Takes the link's addresses. Connections of an address that is gone are
+    /// forgotten.
+    pub fn set_addresses(&mut self, link: &Link) {
+        self.stack.set_addresses(link);
+        for key in 0..self.places() {
+            let flow = self.slots.get(usize::from(key)).and_then(|slot| slot.flow);
+            if flow.is_some_and(|flow| !link.has(flow.local)) {
+                self.free(key);
+            }
+        }
+    }
+
+    /// A segment has come. At most one frame is written, to go to its sender.
+    pub fn segment(&mut self, segment: &Segment, frame: &Frame<'_>, turn: &mut Arrival<'_, 'b>) {
+        let mut found = self.find(&segment.flow);
+        // A client that opens the same connection again has done with the one
+        // before (RFC 9293 §3.6.1).
+        if segment.opens
+            && let Some(key) = found
+            && self.waiting(key) == Waiting::TimeWait
+        {
+            self.free(key);
+            found = None;
+        }
+        if let Some(key) = found {
+            let Some(slot) = self.slots.get_mut(usize::from(key)) else {
+                return;
+            };
+            slot.peer = frame.sender;
+            self.stack
+                .ingest(&mut slot.set, slot.narrow, frame.packet, turn.out, turn.now);
+            self.activate(key);
+            return;
+        }
+        if segment.opens
+            && !self.stopping
+            && let Some(conversation) = turn.services.open(&segment.flow)
+        {
+            return self.open(segment.flow, conversation, frame, turn);
+        }
+        self.stack.ingest_alone(frame.packet, turn.out, turn.now);
+    }
+
+    /// A packet has come that is not of TCP: smoltcp answers it.
+    pub fn other(&mut self, frame: &Frame<'_>, turn: &mut Arrival<'_, 'b>) {
+        self.stack.ingest_alone(frame.packet, turn.out, turn.now);
+    }
+
+    /// A router says that packets of this connection are too large for it.
+    pub fn too_big(&mut self, flow: &Flow) {
+        if let Some(key) = self.find(flow)
+            && let Some(slot) = self.slots.get_mut(usize::from(key))
+        {
+            slot.narrow = true;
+        }
+    }
+
+    /// Lets every connection go on that can, and ends those that have waited
+    /// for too long. Returns when to come again.
+    pub fn run(&mut self, turn: &mut Turn<'_, 'b>) -> u64 {
+        self.expire(turn);
+        self.take_due(turn.clock.micros());
+        self.make_room(turn);
+        let mut is_full = false;
+        // Who is not done goes to the end, for the next turn.
+        for _ in 0..self.active.len() {
+            if !turn.nic.has_room() {
+                is_full = true;
+                break;
+            }
+            let Some(key) = self.active.pop_front() else {
+                break;
+            };
+            if let Some(slot) = self.slots.get_mut(usize::from(key)) {
+                slot.active = false;
+            }
+            self.go_on(key, turn);
+        }
+        let now = turn.clock.micros();
+        let waiting = self.next_timeout().min(self.next_due);
+        match (self.active.is_empty(), is_full) {
+            (true, _) => waiting,
+            (false, false) => now,
+            (false, true) => waiting.min(now + FULL_MICROS),
+        }
+    }
+
+    /// No new connection from now on, and none that exists stays longer than
+    /// for what it has asked.
+    pub fn stop(&mut self) {
+        self.stopping = true;
+        for key in 0..self.places() {
+            if let Some(slot) = self.slots.get_mut(usize::from(key)) {
+                slot.close_after_next();
+            }
+        }
+        while let Some((key, _)) = self.queues.oldest(Waiting::Handshake) {
+            self.free(key);
+        }
+    }
+
+    /// Ends connections that have asked for nothing; whether any is left that
+    /// has something in flight.
+    pub fn is_stopped(&mut self, now: u64) -> bool {
+        while let Some((key, _)) = self.queues.oldest(Waiting::Idle) {
+            self.end(key, now);
+        }
+        [Waiting::Request, Waiting::Send, Waiting::Linger]
+            .into_iter()
+            .all(|waiting| self.queues.count(waiting) == 0)
+    }
+
+    fn places(&self) -> u16 {
+        self.slots.len() as u16
+    }
+
+    fn waiting(&self, key: u16) -> Waiting {
+        self.queues.waiting(key)
+    }
+
+    /// One connection's turn.
+    fn go_on(&mut self, key: u16, turn: &mut Turn<'_, 'b>) {
+        let now = turn.clock.micros();
+        let mut progress = self.converse(key, turn);
+        if progress == Progress::Long {
+            if self.long.give(key, now) {
+                progress = self.converse(key, turn);
+            } else if let Some(owner) = self.long.oldest(now) {
+                // Who has kept a buffer for too long is told so, and it is
+                // there for this one the next time.
+                self.expire_request(owner, turn);
+            }
+        }
+        let Some(slot) = self.slots.get_mut(usize::from(key)) else {
+            return;
+        };
+        let Some(flow) = slot.flow else {
+            return;
+        };
+        let instant = turn.clock.instant();
+        let mut more = progress == Progress::More;
+        let mut segments = 0;
+        loop {
+            if segments == SEGMENTS_PER_TURN || !turn.nic.has_room() {
+                more = true;
+                break;
+            }
+            self.stack
+                .egress(&mut slot.set, slot.narrow, turn.out, instant);
+            if !turn.send(Written::Segment(slot.peer, flow)) {
+                break;
+            }
+            segments += 1;
+        }
+        self.leave(key, now, instant, more);
+        if progress == Progress::Long {
+            self.set_due(key, now + RELUCTANT_MICROS);
+        }
+    }
+
+    fn converse(&mut self, key: u16, turn: &mut Turn<'_, 'b>) -> Progress {
+        let Some(slot) = self.slots.get_mut(usize::from(key)) else {
+            return Progress::Waits;
+        };
+        let Some(flow) = slot.flow else {
+            return Progress::Waits;
+        };
+        let mut with = Surroundings {
+            clock: turn.clock,
+            console: turn.console,
+            client: flow.remote,
+            head: &mut self.head,
+        };
+        slot.converse(key, turn.services, &mut with, &mut self.long)
+    }
+
+    /// Sorts a connection in after its turn.
+    fn leave(&mut self, key: u16, now: u64, instant: Instant, more: bool) {
+        let has_long = self.long.of(key).is_some();
+        let Some(slot) = self.slots.get_mut(usize::from(key)) else {
+            return;
+        };
+        let waiting = slot.waiting(has_long);
+        if waiting == Waiting::Free && !(more && slot.has_reset()) {
+            return self.free(key);
+        }
+        let progressed = slot.progressed();
+        if waiting != self.queues.waiting(key) || (waiting == Waiting::Send && progressed) {
+            self.queues.wait(key, waiting, now);
+        }
+        let due = self.stack.due(&slot.set, slot.narrow, instant);
+        let mut due = due.unwrap_or(u64::MAX);
+        // smoltcp that wants to send and does not is not to be asked all the
+        // time.
+        if due <= now && !more {
+            due = now + RELUCTANT_MICROS;
+        }
+        self.set_due(key, due);
+        if more {
+            self.activate(key);
+        }
+    }
+
+    /// A connection is to have its turn then at the latest.
+    fn set_due(&mut self, key: u16, due: u64) {
+        if let Some(place) = self.due.get_mut(usize::from(key)) {
+            *place = due;
+        }
+        self.next_due = self.next_due.min(due);
+    }
+
+    fn activate(&mut self, key: u16) {
+        if let Some(slot) = self.slots.get_mut(usize::from(key))
+            && !core::mem::replace(&mut slot.active, true)
+        {
+            self.active.push_back(key);
+        }
+    }
+
+    /// Activates the places whose time has come.
+    fn take_due(&mut self, now: u64) {
+        if now < self.next_due {
+            return;
+        }
+        self.next_due = u64::MAX;
+        for key in 0..self.places() {
+            let Some(due) = self.due.get_mut(usize::from(key)) else {
+                return;
+            };
+            if *due <= now {
+                *due = u64::MAX;
+                self.activate(key);
+            } else {
+                self.next_due = self.next_due.min(*due);
+            }
+        }
+    }
+
+    fn next_timeout(&self) -> u64 {
+        let timeouts = TIMEOUTS.iter().filter_map(|&(waiting, timeout)| {
+            let (_, since) = self.queues.oldest(waiting)?;
+            Some(since.saturating_add(timeout))
+        });
+        timeouts.min().unwrap_or(u64::MAX)
+    }
+
+    /// Ends what has waited for too long.
+    fn expire(&mut self, turn: &mut Turn<'_, 'b>) {
+        let now = turn.clock.micros();
+        for (waiting, timeout) in TIMEOUTS {
+            while let Some((key, since)) = self.queues.oldest(waiting) {
+                if now < since.saturating_add(timeout) {
+                    break;
+                }
+                match waiting {
+                    Waiting::Idle => self.end(key, now),
+                    Waiting::Request => self.expire_request(key, turn),
+                    Waiting::Send => self.reset(key, turn),
+                    _ => self.free(key),
+                }
+            }
+        }
+    }
+
+    /// Ends a connection whose request took too long, with an answer.
+    fn expire_request(&mut self, key: u16, turn: &mut Turn<'_, 'b>) {
+        let Some(slot) = self.slots.get_mut(usize::from(key)) else {
+            return;
+        };
+        let Some(flow) = slot.flow else {
+            return;
+        };
+        let mut with = Surroundings {
+            clock: turn.clock,
+            console: turn.console,
+            client: flow.remote,
+            head: &mut self.head,
+        };
+        slot.time_out(turn.services, &mut with);
+        self.long.release(key);
+        self.queues.wait(key, Waiting::Send, turn.clock.micros());
+        self.activate(key);
+    }
+
+    /// Ends a connection that has nothing in flight.
+    fn end(&mut self, key: u16, now: u64) {
+        if let Some(slot) = self.slots.get_mut(usize::from(key)) {
+            slot.close();
+        }
+        self.queues.wait(key, Waiting::Send, now);
+        self.activate(key);
+    }
+
+    /// Ends a connection with a reset, if the interface has room for one.
+    fn reset(&mut self, key: u16, turn: &mut Turn<'_, 'b>) {
+        if let Some(slot) = self.slots.get_mut(usize::from(key))
+            && let Some(flow) = slot.flow
+        {
+            slot.abort();
+            self.stack
+                .egress(&mut slot.set, slot.narrow, turn.out, turn.clock.instant());
+            turn.send(Written::Segment(slot.peer, flow));
+        }
+        self.free(key);
+    }
+
+    /// Sees to it that there are places for those who come next: those that
+    /// only remember something are taken when they are needed. Who has its
+    /// answer goes first, then who takes nothing of it, then who has been idle
+    /// for longest, then who has taken longest over its request.
+    fn make_room(&mut self, turn: &mut Turn<'_, 'b>) {
+        let now = turn.clock.micros();
+        loop {
+            let spare = [Waiting::Free, Waiting::TimeWait, Waiting::Handshake]
+                .into_iter()
+                .map(|waiting| self.queues.count(waiting))
+                .sum::<u16>();
+            if spare >= self.reserve {
+                return;
+            }
+            let oldest = |waiting| self.queues.oldest(waiting);
+            let stalled = || {
+                oldest(Waiting::Send)
+                    .filter(|(_, since)| now.saturating_sub(*since) >= STALLED_MICROS)
+            };
+            let goes = oldest(Waiting::Linger)
+                .or_else(stalled)
+                .or_else(|| oldest(Waiting::Idle))
+                .or_else(|| oldest(Waiting::Request));
+            let Some((key, _)) = goes else {
+                return;
+            };
+            self.reset(key, turn);
+        }
+    }
+
+    /// Makes a place free.
+    fn free(&mut self, key: u16) {
+        self.unlink(key);
+        if let Some(slot) = self.slots.get_mut(usize::from(key)) {
+            slot.forget();
+        }
+        if let Some(due) = self.due.get_mut(usize::from(key)) {
+            *due = u64::MAX;
+        }
+        self.long.release(key);
+        self.queues.wait(key, Waiting::Free, 0);
+    }
+
+    fn bucket(&self, flow: &Flow) -> usize {
+        let mut hasher = SipHasher13::new_with_keys(self.hash_key.0, self.hash_key.1);
+        flow.hash(&mut hasher);
+        hasher.finish() as usize & (self.buckets.len() - 1)
+    }
+
+    fn find(&self, flow: &Flow) -> Option<u16> {
+        let mut key = self.buckets.get(self.bucket(flow)).copied()?;
+        loop {
+            let slot = self.slots.get(usize::from(key))?;
+            if slot.flow.as_ref() == Some(flow) {
+                return Some(key);
+            }
+            key = slot.next;
+        }
+    }
+
+    fn link(&mut self, key: u16, flow: &Flow) {
+        let bucket = self.bucket(flow);
+        if let Some(first) = self.buckets.get_mut(bucket)
+            && let Some(slot) = self.slots.get_mut(usize::from(key))
+        {
+            slot.next = core::mem::replace(first, key);
+        }
+    }
+
+    fn unlink(&mut self, key: u16) {
+        let Some(slot) = self.slots.get(usize::from(key)) else {
+            return;
+        };
+        let (Some(flow), next) = (slot.flow, slot.next) else {
+            return;
+        };
+        let bucket = self.bucket(&flow);
+        let Some(first) = self.buckets.get_mut(bucket) else {
+            return;
+        };
+        if *first == key {
+            *first = next;
+            return;
+        }
+        let mut at = *first;
+        while let Some(slot) = self.slots.get_mut(usize::from(at)) {
+            if slot.next == key {
+                slot.next = next;
+                return;
+            }
+            at = slot.next;
+        }
+    }
+}
+
+/// What the arrival of a frame works with.
+pub struct Arrival<'t, 'b> {
+    /// What is served.
+    pub services: &'t Services<'b>,
+    /// The link.
+    pub link: &'t Link,
+    /// The frame that is written as the answer.
+    pub out: &'t mut Out,
+    /// The time.
+    pub now: Instant,
+    /// The same in microseconds.
+    pub micros: u64,
+}

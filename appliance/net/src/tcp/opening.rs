@@ -1,0 +1,86 @@
+//! How connections are opened: which place a SYN gets, and with which initial
+//! sequence number.
+
+use super::{Arrival, NONE, Tcp};
+use crate::frame::{Flow, Frame};
+use crate::queue::Waiting;
+use crate::service::Conversation;
+use core::hash::{Hash, Hasher};
+use siphasher::sip::SipHasher13;
+use smoltcp::socket::tcp::State;
+
+/// Initial sequence numbers: nobody who does not see them can guess them
+/// (RFC 6528). smoltcp draws them from a generator that is seeded here anew for
+/// each connection, with a keyed hash of its flow and a counter.
+#[derive(Debug)]
+pub struct Isn {
+    key: (u64, u64),
+    opened: u64,
+}
+
+impl Isn {
+    /// With this key.
+    pub fn new(key: (u64, u64)) -> Self {
+        Self { key, opened: 0 }
+    }
+
+    fn seed(&mut self, flow: &Flow) -> u64 {
+        self.opened = self.opened.wrapping_add(1);
+        let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
+        flow.hash(&mut hasher);
+        self.opened.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+impl<'b> Tcp<'b> {
+    /// Opens a connection, if there is a place for it.
+    pub(super) fn open(
+        &mut self,
+        flow: Flow,
+        conversation: Conversation,
+        frame: &Frame<'_>,
+        turn: &mut Arrival<'_, 'b>,
+    ) {
+        let Some(key) = self.place() else {
+            // The client tries again in a second.
+            return;
+        };
+        self.link(key, &flow);
+        let seed = self.isn.seed(&flow);
+        let Some(slot) = self.slots.get_mut(usize::from(key)) else {
+            return;
+        };
+        slot.open(flow, frame.sender, conversation);
+        self.stack.ingest_opening(
+            &mut slot.set,
+            turn.link,
+            seed,
+            frame.packet,
+            turn.out,
+            turn.now,
+        );
+        // smoltcp may have found fault with it.
+        if slot.state() != State::SynReceived {
+            self.free(key);
+            return;
+        }
+        self.queues.wait(key, Waiting::Handshake, turn.micros);
+        self.activate(key);
+    }
+
+    /// A place for a new connection: a free one, or else that of the oldest
+    /// that is only remembered, or of the oldest whose handshake is not over.
+    fn place(&mut self) -> Option<u16> {
+        // The one that was used last has its memory already.
+        if let Some(key) = self.queues.newest(Waiting::Free) {
+            return Some(key);
+        }
+        let (key, _) = [Waiting::TimeWait, Waiting::Handshake]
+            .into_iter()
+            .find_map(|waiting| self.queues.oldest(waiting))?;
+        debug_assert_ne!(key, NONE);
+        self.free(key);
+        Some(key)
+    }
+}

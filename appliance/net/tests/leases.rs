@@ -1,0 +1,243 @@
+//! The address from a DHCP server: a lease, its renewal, its end, and servers
+//! that say odd things.
+#![cfg(feature = "dhcp")]
+
+mod common;
+
+use applgen_net::Line;
+use common::bench::Bench;
+use common::frames::{Segment, seen};
+use common::nic::FakeNic;
+use common::{Lines, SERVER_MAC, bundle, setup};
+use smoltcp::wire::*;
+use std::net::Ipv4Addr;
+
+const GIVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const GIVER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0x11];
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 77);
+
+/// A message that the client has sent.
+#[derive(Debug)]
+struct Message {
+    kind: DhcpMessageType,
+    transaction: u32,
+    requested: Option<Ipv4Addr>,
+}
+
+fn message(frame: &[u8]) -> Option<Message> {
+    let ethernet = EthernetFrame::new_checked(frame).ok()?;
+    if ethernet.ethertype() != EthernetProtocol::Ipv4 {
+        return None;
+    }
+    let packet = Ipv4Packet::new_checked(ethernet.payload()).ok()?;
+    if packet.next_header() != IpProtocol::Udp {
+        return None;
+    }
+    let udp = UdpPacket::new_checked(packet.payload()).unwrap();
+    assert_eq!((udp.src_port(), udp.dst_port()), (68, 67));
+    assert!(udp.verify_checksum(&packet.src_addr().into(), &packet.dst_addr().into()));
+    let dhcp = DhcpPacket::new_checked(udp.payload()).unwrap();
+    let repr = DhcpRepr::parse(&dhcp).unwrap();
+    assert_eq!(repr.client_hardware_address.0, SERVER_MAC);
+    Some(Message {
+        kind: repr.message_type,
+        transaction: repr.transaction_id,
+        requested: repr.requested_ip,
+    })
+}
+
+/// An answer, as a frame to all.
+fn answer(to: &Message, kind: DhcpMessageType, address: Ipv4Addr, seconds: u32) -> Vec<u8> {
+    let repr = DhcpRepr {
+        message_type: kind,
+        transaction_id: to.transaction,
+        secs: 0,
+        client_hardware_address: EthernetAddress(SERVER_MAC),
+        client_ip: Ipv4Addr::UNSPECIFIED,
+        your_ip: address,
+        server_ip: GIVER,
+        router: Some(GIVER),
+        subnet_mask: Some(Ipv4Addr::new(255, 255, 255, 0)),
+        relay_agent_ip: Ipv4Addr::UNSPECIFIED,
+        broadcast: true,
+        requested_ip: None,
+        client_identifier: None,
+        server_identifier: Some(GIVER),
+        parameter_request_list: None,
+        dns_servers: None,
+        max_size: None,
+        lease_duration: Some(seconds),
+        renew_duration: None,
+        rebind_duration: None,
+        additional_options: &[],
+    };
+    let capabilities = smoltcp::phy::ChecksumCapabilities::default();
+    let udp = UdpRepr {
+        src_port: 67,
+        dst_port: 68,
+    };
+    let length = repr.buffer_len();
+    let ip = Ipv4Repr {
+        src_addr: GIVER,
+        dst_addr: Ipv4Addr::BROADCAST,
+        next_header: IpProtocol::Udp,
+        payload_len: 8 + length,
+        hop_limit: 64,
+    };
+    let mut packet = vec![0; 28 + length];
+    ip.emit(&mut Ipv4Packet::new_unchecked(&mut packet), &capabilities);
+    udp.emit(
+        &mut UdpPacket::new_unchecked(&mut packet[20..]),
+        &GIVER.into(),
+        &Ipv4Addr::BROADCAST.into(),
+        length,
+        |payload| {
+            repr.emit(&mut DhcpPacket::new_unchecked(payload)).unwrap();
+        },
+        &capabilities,
+    );
+    common::frames::ethernet([0xff; 6], GIVER_MAC, EthernetProtocol::Ipv4, &packet)
+}
+
+/// A server that has not asked yet.
+fn start(words: &'static str) -> Bench {
+    let setup = setup(bundle(4000), words);
+    let mut bench = Bench::new(&setup);
+    // What the first turn sent is wanted here.
+    bench.server = applgen_net::Server::new(&setup).unwrap();
+    bench.nic = FakeNic::new(setup.capabilities);
+    bench.console = Lines::default();
+    bench
+}
+
+/// What it says, and how it is answered.
+fn converse(bench: &mut Bench, address: Ipv4Addr, seconds: u32) -> Vec<DhcpMessageType> {
+    let mut kinds = vec![];
+    bench.poll();
+    for _ in 0..10 {
+        let frames: Vec<_> = bench.nic.outgoing.drain(..).collect();
+        for message in frames.iter().filter_map(|frame| message(frame)) {
+            kinds.push(message.kind);
+            let kind = match message.kind {
+                DhcpMessageType::Discover => DhcpMessageType::Offer,
+                DhcpMessageType::Request => DhcpMessageType::Ack,
+                other => panic!("{other:?}"),
+            };
+            if let Some(requested) = message.requested {
+                assert_eq!(requested, address);
+            }
+            bench
+                .nic
+                .incoming
+                .push_back((answer(&message, kind, address, seconds), false));
+        }
+        bench.now += 2000;
+        bench.poll();
+    }
+    kinds
+}
+
+#[test]
+fn a_lease_is_asked_for_and_used() {
+    let mut bench = start("ip=dhcp");
+    let kinds = converse(&mut bench, ADDRESS, 3600);
+    assert_eq!(kinds, [DhcpMessageType::Discover, DhcpMessageType::Request]);
+    assert_eq!(
+        bench.console.of(Line::Listening),
+        ["listening http://192.0.2.77:80/"]
+    );
+    let mut syn = Segment::syn(Ipv4Addr::new(192, 0, 2, 9), 4000, 1).frame();
+    let mut packet = Ipv4Packet::new_unchecked(&mut syn[14..]);
+    packet.set_dst_addr(ADDRESS);
+    packet.fill_checksum();
+    bench.nic.incoming.push_back((syn, true));
+    bench.poll();
+    let answers: Vec<_> = bench.nic.outgoing.drain(..).collect();
+    assert!(
+        answers
+            .iter()
+            .filter_map(|frame| seen(frame))
+            .any(|seen| seen.syn)
+    );
+}
+
+#[test]
+fn without_any_word_the_address_comes_from_dhcp() {
+    let mut bench = start("");
+    assert_eq!(converse(&mut bench, ADDRESS, 3600).len(), 2);
+}
+
+#[test]
+fn nobody_answers_for_a_while() {
+    let mut bench = start("ip=dhcp");
+    let frames = bench.pass(60);
+    let asked = frames.iter().filter_map(|frame| message(frame)).count();
+    assert!((10..60).contains(&asked), "{asked}");
+    assert!(bench.console.0.is_empty());
+    assert!(start_over(&mut bench, ADDRESS) > 0);
+    assert_eq!(bench.console.of(Line::Listening).len(), 1);
+}
+
+#[test]
+fn a_lease_that_is_not_renewed_ends_and_the_next_is_announced() {
+    let mut bench = start("ip=dhcp ip6=2001:db8::2/64");
+    converse(&mut bench, ADDRESS, 600);
+    // It asks whom it has the lease from, and first for their Ethernet address;
+    // nobody says anything.
+    let frames = bench.pass(601);
+    let arp = |frame: &&Vec<u8>| frame[12..14] == [0x08, 0x06];
+    assert!(frames.iter().any(|frame| arp(&frame)));
+    assert_eq!(
+        bench.console.of(Line::Notice),
+        ["the dhcp lease of the ipv4 address has ended"]
+    );
+    let mut syn = Segment::syn(Ipv4Addr::new(192, 0, 2, 9), 4000, 1).frame();
+    let mut packet = Ipv4Packet::new_unchecked(&mut syn[14..]);
+    packet.set_dst_addr(ADDRESS);
+    packet.fill_checksum();
+    bench.nic.incoming.push_back((syn, true));
+    bench.poll();
+    let answers: Vec<_> = bench.nic.outgoing.drain(..).collect();
+    assert_eq!(answers.iter().filter_map(|frame| seen(frame)).count(), 0);
+    bench.pass(10);
+    let other = Ipv4Addr::new(192, 0, 2, 78);
+    let again = start_over(&mut bench, other);
+    assert!(again > 0);
+    assert_eq!(
+        bench.console.of(Line::Listening),
+        [
+            "listening http://[2001:db8::2]:80/",
+            "listening http://192.0.2.77:80/",
+            "listening http://192.0.2.78:80/",
+        ]
+    );
+}
+
+/// Lets time pass until it asks again, and answers.
+fn start_over(bench: &mut Bench, address: Ipv4Addr) -> usize {
+    for _ in 0..20 {
+        let end = bench.last.deadline_micros.expect("it asks again");
+        bench.now = end.max(bench.now);
+        let kinds = converse(bench, address, 600);
+        if kinds.contains(&DhcpMessageType::Request) {
+            return kinds.len();
+        }
+    }
+    0
+}
+
+#[test]
+fn an_address_that_no_host_can_have_is_not_taken() {
+    for odd in [
+        Ipv4Addr::UNSPECIFIED,
+        Ipv4Addr::BROADCAST,
+        Ipv4Addr::LOCALHOST,
+        Ipv4Addr::new(224, 0, 0, 5),
+        Ipv4Addr::new(192, 0, 2, 255),
+    ] {
+        let mut bench = start("ip=dhcp");
+        converse(&mut bench, odd, 3600);
+        assert!(bench.console.of(Line::Listening).is_empty(), "{odd}");
+        bench.pass(10);
+    }
+}

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Kernels with their symbols: what a feature set leaves out is not in them, and
+# what it names is.
+. "$(dirname "$0")/../lib.sh"
+
+# symbols FEATURES : the names in a kernel with these features.
+symbols() {
+    RUSTFLAGS="-Ctarget-cpu=x86-64 -Crelocation-model=static" CARGO_PROFILE_MACHINE_STRIP=none \
+        cargo build --quiet --locked --profile machine --target x86_64-unknown-linux-gnu \
+        --package applgen-kernel --bin applgen-kernel --no-default-features --features "machine,$1" \
+        --target-dir target/symbols
+    nm --demangle target/symbols/x86_64-unknown-linux-gnu/machine/applgen-kernel
+}
+
+# holds FEATURES YES|NO PATTERN : whether the kernel has a symbol like it.
+holds() {
+    local found=NO
+    grep -qE "$3" "$TMP/symbols" && found=YES
+    expect "whether a kernel of \`$1\` has \`$3\`" "$found" "$2"
+}
+
+for features in virtio,http virtio,http,dhcp virtio,http,ipv6; do
+    symbols "$features" >"$TMP/symbols"
+    has_dhcp=NO has_ipv6=NO
+    [[ $features == *dhcp* ]] && has_dhcp=YES
+    [[ $features == *ipv6* ]] && has_ipv6=YES
+    holds "$features" YES 'applgen_http::'
+    holds "$features" YES 'smoltcp::'
+    holds "$features" YES 'virtio'
+    holds "$features" "$has_dhcp" 'dhcp'
+    holds "$features" "$has_ipv6" 'smoltcp::.*(ipv6|ndisc|icmpv6)'
+    holds "$features" NO '[xX]en_?(store|net|bus)|xen::|drivers::xen'
+    holds "$features" NO 'applgen_dns|_Unwind_|rust_eh_personality|core::fmt::float'
+    say "$features: $(wc -l <"$TMP/symbols") symbols"
+done

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# `--xen` images on a real Xen, in the lab (ci/xen-lab): what a host does with
+# guests, and what they serve, byte for byte. ci/xen/test.sh says what.
+. "$(dirname "$0")/../lib.sh"
+need curl qemu-system-x86_64=qemu-system-x86
+build_applgen
+
+# image SITE NAME : the image and its configuration, and what it should answer,
+# taken from the same site's `--unix` image.
+image() {
+    local number=0 path
+    "$APPLGEN" build "$1" --xen -o "$TMP/in/$2.xen" 2>"$TMP/build" || { cat "$TMP/build" >&2; exit 1; }
+    "$APPLGEN" build "$1" -o "$TMP/$2.unix" 2>"$TMP/build" || { cat "$TMP/build" >&2; exit 1; }
+    mkdir -p "$TMP/in/expected/$2"
+    "$APPLGEN" inspect --json "$TMP/$2.unix" |
+        python3 -c 'import json, sys
+for path in json.load(sys.stdin)["paths"]:
+    if path.get("status", 200) == 200: print(path["path"])' >"$TMP/in/expected/$2.paths"
+    serve "$TMP/$2.unix"
+    while IFS= read -r path; do
+        fetch "$path" expected
+        mv "$TMP/expected.body" "$TMP/in/expected/$2/$number"
+        number=$((number + 1))
+    done <"$TMP/in/expected/$2.paths"
+    stop "$background_pid"
+}
+
+mkdir -p "$TMP/in"
+if have_fixture oscon14; then
+    image "$FIXTURES/oscon14" oscon14
+else
+    image sites/tour oscon14
+fi
+mkdir "$TMP/files"
+head -c 20000000 /dev/urandom >"$TMP/files/20MB.bin"
+echo '<h1>files</h1>' >"$TMP/files/index.html"
+printf '[network]\nip = "192.0.2.3/24"\ngw = "192.0.2.1"\n' >"$TMP/files/applgen.toml"
+image "$TMP/files" files
+ln "$TMP/files/20MB.bin" "$TMP/in/20MB.bin"
+cp ci/xen/guest.sh "$TMP/in/"
+
+# An image for Xen that is started without one says so, and ends.
+need timeout=coreutils
+timeout 30 qemu-system-x86_64 -accel tcg -cpu max -M microvm -m 64 -nodefaults -display none \
+    -no-reboot -kernel "$TMP/in/oscon14.xen" -device isa-debug-exit,iobase=0xf4,iosize=4 \
+    -chardev "file,id=port,path=$TMP/not-xen" -device isa-debugcon,chardev=port,iobase=0xe9 ||
+    status=$?
+grep -q '^error: this image is for Xen, and there is none here' "$TMP/not-xen" ||
+    fail "an image for Xen says nothing without one"
+expect "the exit code without a Xen" "${status:-0}" 7
+
+ci/xen-lab run --seconds 420 --out "$TMP/lab" ci/xen/test.sh "$TMP"/in/* || {
+    status=$?
+    tail -n 30 "$TMP/lab/xen.log" >&2
+    exit "$status"
+}

@@ -1,0 +1,152 @@
+#!/usr/bin/env bash
+# The tests of `--xen`, in the lab's dom0: two images with their generated
+# configurations, the bytes that their paths should have (`expected/NAME/N`, the
+# paths in `expected/NAME.paths`), and everything that a host does with guests.
+source ./guest.sh
+
+dnsmasq --interface=xenbr0 --bind-interfaces --port=0 --no-resolv \
+    --dhcp-range=192.0.2.100,192.0.2.120,255.255.255.0,1h --log-facility=/dev/null
+
+# deck NAME ADDRESS : every path of the image.
+deck() {
+    local path number=0
+    while IFS= read -r path; do
+        same "expected/$1/$number" "http://$2$path"
+        number=$((number + 1))
+    done <"expected/$1.paths"
+    ((number > 0)) || fail "no paths for $1"
+    echo "$number"
+}
+
+create oscon14
+talk=$(address oscon14)
+[[ $talk == 192.0.2.1[0-2][0-9] ]] || fail "no address by DHCP: $talk"
+says oscon14 '^applgen .* on xen 4\.' || fail "no greeting on the console"
+passed "the generated configuration untouched; greeting; DHCP gave $talk"
+ping -c 3 -i 0.3 -W 2 "$talk" >/dev/null || fail "no answer to ping"
+count=$(deck oscon14 "$talk")
+passed "ping; the deck whole, $count paths byte for byte"
+
+create files
+files=$(address files)
+[[ $files == 192.0.2.3 ]] || fail "the static address is $files"
+same 20MB.bin "http://$files/20MB.bin"
+same 20MB.bin "http://$files/20MB.bin"
+passed "a second guest on the bridge, static address; 20 MB twice"
+deck oscon14 "$talk" >/dev/null
+answers "$files" && answers "$talk"
+
+# 200 connections, all open before the first asks for anything.
+python3 - "$talk" <<'PYTHON' || fail "200 connections at once"
+import socket, sys
+connections = []
+for _ in range(200):
+    connection = socket.create_connection((sys.argv[1], 80), timeout=20)
+    connections.append(connection)
+for connection in connections:
+    connection.sendall(b"HEAD / HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n")
+for connection in connections:
+    connection.settimeout(30)
+    data = b""
+    while True:
+        part = connection.recv(4096)
+        if not part:
+            break
+        data += part
+    assert data.startswith(b"HTTP/1.1 200 "), data[:100]
+PYTHON
+passed "200 connections at once"
+
+for _ in $(seq 1000); do printf 'url = "http://%s/"\noutput = "/dev/null"\n' "$talk"; done >thousand
+curl -s --show-error --max-time 120 -K thousand \
+    -w '%{http_code} %{num_connects} %{size_download}\n' >thousand.out
+expected=$(stat -c %s expected/oscon14/0)
+[[ $(wc -l <thousand.out) == 1000 ]] || fail "not a thousand answers"
+[[ $(grep -c "^200 . $expected\$" thousand.out) == 1000 ]] || fail "not a thousand whole answers"
+[[ $(awk '{ sum += $2 } END { print sum }' thousand.out) == 1 ]] || fail "more than one connection"
+passed "a thousand requests on one connection"
+
+# An idle guest sleeps: its processor time, from the hypervisor.
+processor() { xl list "$1" | awk 'NR == 2 { print int($6 * 10) }'; }
+before=$(processor files)
+sleep 5
+spent=$(($(processor files) - before))
+((spent <= 2)) || fail "an idle guest used $spent tenths of a second in 5 s"
+[[ $(xl list files | awk 'NR == 2 { print $5 }') == -b* ]] || fail "an idle guest is not blocked"
+passed "an idle guest is blocked: $spent tenths of a second in 5 s"
+
+# What a guest is asked to do.
+xenstore-write "/local/domain/$(id_of files)/control/shutdown" suspend
+wait_for 10 "suspend is not refused" says files '`suspend` is refused'
+xenstore-write "/local/domain/$(id_of files)/control/shutdown" ''
+answers "$files" || fail "no answer after a refused suspend"
+passed "suspend refused, and served on"
+
+old=$(id_of oscon14)
+: >"$(console oscon14)"
+xl reboot oscon14
+renewed() { local id && id=$(id_of oscon14) && [[ -n $id && $id != "$old" ]]; }
+wait_for 60 "no new domain after reboot" renewed
+talk=$(address oscon14)
+wait_for 30 "no answer after reboot" answers "$talk"
+passed "reboot: domain $old became $(id_of oscon14)"
+
+xl shutdown -w oscon14 >/dev/null
+wait_for 30 "it is still there after shutdown" gone oscon14
+passed "shutdown"
+xl destroy files
+wait_for 30 "it is still there after destroy" gone files
+create files
+wait_for 60 "no answer after destroy and create" answers "$(address files)"
+passed "destroy, and create again"
+
+# The backend goes away and comes back, as with an update of the host's module.
+modprobe -r xen-netback
+wait_for 20 "the guest does not see its backend go" says files 'backend went away'
+modprobe xen-netback
+vif=vif$(id_of files).0
+attached() { ip link set "$vif" master xenbr0 up 2>/dev/null; }
+wait_for 20 "no $vif from a new backend" attached
+wait_for 30 "no answer through a new backend" answers "$files"
+same 20MB.bin "http://$files/20MB.bin"
+passed "backend restart; 20 MB through the new one"
+xl network-detach files 0
+wait_for 20 "the interface is still there" eval '! ip link show "$vif" >/dev/null 2>&1'
+xl network-attach files bridge=xenbr0
+wait_for 30 "no answer after an interface was taken and given" answers "$files"
+passed "an interface taken away and given again"
+xl destroy files
+
+create files 'vif=["bridge=xenbr0", "bridge=xenbr0"]'
+wait_for 60 "no answer with two interfaces" answers "$(address files)"
+xl destroy files
+passed "two interfaces: the first is used"
+
+create oscon14 'vif=["ip=192.0.2.77"]'
+[[ $(address oscon14) == 192.0.2.77 ]] || fail "the address in XenStore is not taken"
+xl destroy oscon14
+create oscon14 'vif=["ip=192.0.2.77"]' 'cmdline="ip=192.0.2.78/24 http=80"'
+[[ $(address oscon14) == 192.0.2.78 ]] || fail "the command line does not win"
+xl destroy oscon14
+passed "addresses from XenStore and from the command line"
+
+# Bad input: a line that says what is wrong, and a domain that crashed.
+# crashes WHAT PATTERN SETTING… : `on_crash` is kept from destroying it.
+crashes() {
+    local what=$1 pattern=$2
+    shift 2
+    create oscon14 'on_crash="preserve"' "$@"
+    is_crashed() { [[ $(xl list oscon14 | awk 'NR == 2 { print $5 }') == *c* ]]; }
+    wait_for 90 "$what: it does not end as crashed" is_crashed
+    says oscon14 "^error: .*$pattern" || fail "$what: its console has no line like \`$pattern\`"
+    xl destroy oscon14
+    passed "$what: $(grep -m 1 '^error:' "$(console oscon14)")"
+}
+crashes 'an unknown word' 'colour=blue.*no such boot word' 'cmdline="colour=blue"'
+crashes 'a malformed word' 'ip=999.*expected' 'cmdline="ip=999"'
+crashes 'no vif' 'no network interface' 'vif=[]'
+crashes 'too little memory' 'too little memory' 'memory=2'
+if xl create oscon14.xl 'vif=["bridge=nosuch"]' >xl.out 2>&1; then
+    fail "xl made a guest on a bridge that is not there"
+fi
+passed "a bridge that is not there: xl says so"

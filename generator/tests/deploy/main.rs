@@ -1,0 +1,9 @@
+//! Push to deploy, through the real binary and real git repositories. Each test
+//! is named for the rule that it holds.
+
+mod bad_input;
+mod faults;
+mod operate;
+mod races;
+mod signatures;
+mod support;
