@@ -193,6 +193,8 @@ pub struct Kernels {
 pub enum Kind {
     /// A deck of slides in Markdown
     Slides,
+    /// A website: pages in Markdown, templates, feeds
+    Website,
     /// A site of plain files
     Files,
     /// A DNS zone

@@ -19,8 +19,11 @@ use crate::{
 /// Where the bytes of a resource come from.
 #[derive(Debug, Clone)]
 pub enum Content {
-    /// Rendered by the generator.
+    /// Rendered by the generator, from our own templates.
     Bytes(Vec<u8>),
+    /// Rendered by the generator, from templates of the site: what its scripts
+    /// load is not known.
+    Templated(Vec<u8>),
     /// A file of the site, as it is.
     File(SourceFile),
 }

@@ -284,7 +284,7 @@ fn read_pages(output: &Output, limit_bytes: u64) -> Result<Vec<Page>, Failure> {
         .iter()
         .filter_map(|(path, resource)| match &resource.content {
             Content::File(file) => Some((path, file)),
-            Content::Bytes(_) => None,
+            Content::Bytes(_) | Content::Templated(_) => None,
         })
         .filter(|(_, file)| {
             links::LOOKED_INTO

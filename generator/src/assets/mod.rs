@@ -144,7 +144,7 @@ fn prepare(
 ) -> Result<write::Resource, Failure> {
     let generated = matches!(resource.content, Content::Bytes(_));
     let content = match resource.content {
-        Content::Bytes(bytes) => bytes,
+        Content::Bytes(bytes) | Content::Templated(bytes) => bytes,
         Content::File(file) => file.read(limit_bytes)?,
     };
     let mut paths = vec![path.clone()];

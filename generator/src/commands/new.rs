@@ -15,6 +15,7 @@ use crate::{
 pub fn new(arguments: &New) -> Result<(), Failure> {
     let name = match arguments.kind {
         Kind::Slides => "slides",
+        Kind::Website => "website",
         Kind::Files => "files",
         Kind::Dns => "dns",
     };

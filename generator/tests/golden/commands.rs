@@ -4,7 +4,7 @@ use crate::support::{Server, Site, command};
 
 #[test]
 fn new_sites_check_build_and_run() {
-    for kind in ["slides", "files"] {
+    for kind in ["slides", "website", "files"] {
         let place = Site::new("unused");
         place
             .run(["new", kind, "fresh"])

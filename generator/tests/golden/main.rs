@@ -7,3 +7,4 @@ mod decks;
 mod files;
 mod rules;
 mod support;
+mod websites;

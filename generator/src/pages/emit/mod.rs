@@ -94,7 +94,7 @@ impl Emitter<'_> {
         output.resource(
             path,
             Resource {
-                content: Content::Bytes(bytes),
+                content: Content::Templated(bytes),
                 media_type: Some(media_type.to_owned()),
                 // A page changes with its templates and neighbours: its ETag tells.
                 last_modified: None,
@@ -315,7 +315,7 @@ impl Emitter<'_> {
                 Ok(bytes) => output.resource(
                     UrlPath::from(format!("/{path}").as_str()),
                     Resource {
-                        content: Content::Bytes(bytes),
+                        content: Content::Templated(bytes),
                         media_type: None,
                         last_modified: self.dates.of_file(&job.origin().relative),
                         origin: job.origin().shown.clone(),
