@@ -13,7 +13,7 @@
 //!   freed**, so that a guest that has started does not run out.
 //! - [`drivers`]: one device, one file, behind [`applgen_net::nic::Nic`].
 //!   **Rule: a device is hostile.**
-//! - [`xen`]: the same for a guest of Xen, whose devices are pages shared with other
+//! - `xen`: the same for a guest of Xen, whose devices are pages shared with other
 //!   domains. **Rule: so is a backend.**
 //! - `start`: what a guest does from its first line of Rust to its last, and the
 //!   one place that knows all of the above.

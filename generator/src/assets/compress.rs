@@ -2,7 +2,7 @@
 //! margin that is worth their bytes in the image.
 //!
 //! What changes from deploy to deploy is compressed so that an edit stays where
-//! it was made: see [`segments`].
+//! it was made: see [`mod@segments`].
 
 use std::io::Write;
 

@@ -130,7 +130,7 @@ fn a_theme_is_there_and_the_site_overrides_it() {
 fn taxonomies_and_feeds() {
     let server = site("generate_feeds = true\nfeed_filenames = [\"atom.xml\", \"rss.xml\"]\ntaxonomies = [{ name = \"tags\", feed = true, paginate_by = 1 }]\n")
         .file("templates/tags/list.html", "{% for t in terms %}{{ t.name }}={{ t.page_count }} {% endfor %}")
-        .file("templates/tags/single.html", "{{ term.name }}:{% for p in paginator.pages %}{{ p.title }}{% endfor %} {{ paginator.next | default(value=\"-\") }}")
+        .file("templates/tags/single.html", "{{ term.name }}:{% for p in paginator.pages %}{{ p.title }}{% endfor %} {{ paginator.next | default(value=\"-\") | safe }}")
         .file("content/a.md", page("title = \"A\"\ndate = 2020-01-01\n[taxonomies]\ntags = [\"Big Cat\", \"x\"]", "a"))
         .file("content/b.md", page("title = \"B\"\ndate = 2021-01-01\nupdated = 2022-01-01\n[taxonomies]\ntags = [\"big cat\"]", "b"))
         .serve();
@@ -197,7 +197,7 @@ before \"q\"<!-- more --> after[^n]\n\n> [!TIP]\n> t\n\n[out](https://example.co
 #[test]
 fn several_languages() {
     let server = site("[translations]\nhi = \"hello\"\n[languages.fr]\ntitle = \"F\"\ngenerate_feeds = true\n[languages.fr.translations]\nhi = \"salut\"\n")
-        .file("templates/page.html", "{{ lang }} {{ trans(key=\"hi\", lang=lang) }} {% for t in page.translations %}{{ t.lang }}={{ t.permalink }} {% endfor %}{{ config.title }}")
+        .file("templates/page.html", "{{ lang }} {{ trans(key=\"hi\", lang=lang) }} {% for t in page.translations %}{{ t.lang }}={{ t.permalink | safe }} {% endfor %}{{ config.title }}")
         .file("content/a.md", page("title = \"A\"", ""))
         .file("content/a.fr.md", page("title = \"A\"\ndate = 2020-01-01", ""))
         .serve();

@@ -1,6 +1,6 @@
 //! Which memory may be read, written, executed: never two of the last at once.
 //!
-//! [`super::boot`] has mapped everything in pages of 2 MB. Here the first 2 MB,
+//! `boot` has mapped everything in pages of 2 MB. Here the first 2 MB,
 //! where the kernel lies, get pages of 4 kB, so that its segments are kept
 //! apart; the bundle becomes read-only; page 0 and the page below the stack are
 //! taken away; devices lose their caching.

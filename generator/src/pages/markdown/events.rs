@@ -103,13 +103,13 @@ impl<'a, 'e> Rewriter<'a, 'e> {
                     title,
                     id,
                 }) => {
-                    let target = put_in(dest_url, self.inserted, str::to_owned);
+                    let written = put_in(dest_url, self.inserted, str::to_owned);
                     let target = if matches!(link_type, pulldown_cmark::LinkType::Email) {
-                        target
+                        written.clone()
                     } else {
-                        links::resolve(&target, self.around, self.rendered)
+                        links::resolve(&written, self.around, self.rendered)
                     };
-                    match links::outward(*link_type, &target, title, self.around) {
+                    match links::outward(*link_type, &written, title, self.around) {
                         Some(tag) => {
                             links_open.push(true);
                             self.out.push(tag);
