@@ -453,6 +453,6 @@ fn zone_records_are_compared_and_serials_do_not_go_back_silently() {
         lab.run("ops", ["log"])
             .code(0)
             .stdout
-            .contains("example.org. 8")
+            .contains("example.org 8")
     );
 }

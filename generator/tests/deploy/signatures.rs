@@ -254,7 +254,7 @@ fn with_serial(lab: &Lab, serial: u32, extra: &str) {
     let folder = lab.path("ops/talk/unix");
     let manifest = fs::read_to_string(folder.join("talk.unix.json")).unwrap();
     let mut facts: serde_json::Value = serde_json::from_str(&manifest).unwrap();
-    facts["zones"] = serde_json::json!([{ "name": "example.org", "serial": serial }]);
+    facts["zones"] = serde_json::json!([{ "name": "example.org", "serial": serial, "records": 1 }]);
     let new = format!("{facts:#}\n");
     let sum = |text: &str| {
         sha2::Sha256::digest(text)

@@ -25,7 +25,7 @@
 //! A *slot* is `low half of the hash (4), offset of a node (4)`; an empty one
 //! has the offset 0. A name with the hash `h` lies at or after (in a circle)
 //! the slot that the high bits of `h` number, before the next empty one; at
-//! most half of them are taken. The hash is [`name_hash`](crate::hash) of the
+//! most half of them are taken. The hash is [`name_hash`] of the
 //! name in wire form and lower case.
 //!
 //! A *node* is a name as one zone sees it, an empty non-terminal and what lies

@@ -137,12 +137,21 @@ fn zones_are_no_files() {
 }
 
 #[test]
-fn what_is_not_built_is_refused() {
-    assert!(
-        layout(&["content/_index.md", "config.toml"])
-            .unwrap_err()
-            .contains("Zola")
-    );
+fn a_website_is_its_configuration_and_its_content() {
+    let found = layout(&["content/_index.md", "config.toml", "slides/a/content.md"]).unwrap();
+    assert!(found.website.is_some() && found.has_pages());
+    assert_eq!(found.decks.len(), 1);
+    // Either alone is none.
+    for files in [
+        &["content/_index.md", "index.html"],
+        &["config.toml", "index.html"],
+    ] {
+        assert!(layout(files).unwrap().website.is_none());
+    }
+}
+
+#[test]
+fn nothing_to_serve_is_refused() {
     assert!(
         layout(&[])
             .unwrap_err()
