@@ -94,9 +94,9 @@ background() {
     pids+=("$background_pid")
 }
 
-# A loopback port that nothing listens on. Each script searches from a place of
+# A loopback port that nothing listens on, below those that clients are given. Each script searches from a place of
 # its own, so that two at once do not meet.
-next_port=$((20000 + $$ % 20000))
+next_port=$((20000 + $$ % 12000))
 free_port() {
     while :; do
         next_port=$((next_port + 1))

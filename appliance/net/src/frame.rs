@@ -123,7 +123,9 @@ impl<'f> Frame<'f> {
 
 fn ipv4(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
     let packet = Ipv4Packet::new_checked(bytes).ok()?;
-    if packet.version() != 4 || packet.more_frags() || packet.frag_offset() != 0 {
+    // An interface's word is for the transport's checksum, and not for this one.
+    let is_whole = !packet.more_frags() && packet.frag_offset() == 0;
+    if packet.version() != 4 || !is_whole || !packet.verify_checksum() {
         return None;
     }
     let source = IpAddress::Ipv4(packet.src_addr());

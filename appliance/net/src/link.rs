@@ -55,6 +55,21 @@ impl Link {
         self.addresses().any(|own| own.address() == address)
     }
 
+    /// Whether a packet from this address may be answered: it is one machine's,
+    /// and not this one's (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3). An answer to
+    /// any other would go to many, or come back.
+    pub fn answers(&self, source: IpAddress) -> bool {
+        let broadcast = self.ipv4.and_then(|own| own.broadcast());
+        let is_machine = match source {
+            IpAddress::Ipv4(address) => {
+                address.octets()[0] != 0 && !address.is_loopback() && Some(address) != broadcast
+            }
+            #[cfg(feature = "ipv6")]
+            IpAddress::Ipv6(address) => !address.is_loopback(),
+        };
+        is_machine && source.is_unicast() && !self.has(source)
+    }
+
     /// Whether this is the own IPv4 address.
     pub fn has_ipv4(&self, address: Ipv4Address) -> bool {
         self.ipv4.is_some_and(|own| own.address() == address)
@@ -69,5 +84,34 @@ impl Link {
         prefix.copy_from_slice(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0]);
         interface.copy_from_slice(&self.mac.as_eui_64()?);
         Some(Ipv6Address::from_octets(octets))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_other_machines_are_answered() {
+        let mut link = Link::new(&Capabilities {
+            mac: [2, 0, 0, 0, 0, 1],
+            mtu: 1500,
+            completes_checksums: false,
+            slices: 0,
+        });
+        link.ipv4 = Some(Ipv4Cidr::new([192, 0, 2, 2].into(), 24));
+        let answers = |octets: [u8; 4]| link.answers(IpAddress::Ipv4(octets.into()));
+        assert!(answers([192, 0, 2, 9]) && answers([198, 51, 100, 255]));
+        for octets in [
+            [192, 0, 2, 2],
+            [192, 0, 2, 255],
+            [0, 0, 0, 0],
+            [0, 1, 2, 3],
+            [127, 0, 0, 1],
+            [224, 0, 0, 1],
+            [255, 255, 255, 255],
+        ] {
+            assert!(!answers(octets), "{octets:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::console::Console;
 #[cfg(feature = "dhcp")]
 use crate::dhcp::{Change, Dhcp};
-use crate::frame::{Frame, Kind};
+use crate::frame::{Flow, Frame, Kind};
 #[cfg(feature = "ipv6")]
 use crate::groups;
 use crate::limits::{FRAMES_PER_TURN, STOP_MICROS};
@@ -204,7 +204,8 @@ impl<'b> Server<'b> {
                 Written::Frame
             }
             Kind::Tcp(segment) => {
-                if !frame.is_unicast || !self.link.has(segment.flow.local) {
+                let Flow { remote, local, .. } = segment.flow;
+                if !frame.is_unicast || !self.link.has(local) || !self.link.answers(remote) {
                     return Written::Frame;
                 }
                 self.tcp.segment(segment, &frame, &mut arrival);
@@ -221,6 +222,7 @@ impl<'b> Server<'b> {
                 #[cfg(feature = "udp")]
                 if frame.is_unicast
                     && self.link.has(datagram.flow.local)
+                    && self.link.answers(datagram.flow.remote)
                     && let Some(question) = Question::new(bytes, frame.sender, datagram, checked)
                 {
                     return Written::Question(question);
@@ -242,10 +244,14 @@ impl<'b> Server<'b> {
                 self.tcp.too_big(flow);
                 Written::Frame
             }
-            Kind::Other { destination, .. } => {
+            Kind::Other {
+                source,
+                destination,
+            } => {
                 // Groups are answered by nobody: there is nothing to be found
                 // out, and a reflector to be gained.
-                if frame.is_unicast && self.link.has(*destination) {
+                let is_answered = self.link.has(*destination) && self.link.answers(*source);
+                if frame.is_unicast && is_answered {
                     self.tcp.other(&frame, &mut arrival);
                 }
                 Written::Packet(frame.sender)
