@@ -7,7 +7,7 @@
 
 if [[ ${1:-} != inside ]]; then
     need curl cmp=diffutils unshare=util-linux ip=iproute2 ping=iputils-ping python3 \
-        sysctl=procps ss=iproute2
+        sysctl=procps ss=iproute2 kdig=knot-dnsutils
     build_applgen
     for site in sites/*/; do
         site=${site%/}
@@ -55,6 +55,19 @@ for image in "$made"/*.tap; do
         count=$((count + 1))
     done <<<"$paths"
     ((count > 2)) || fail "$name has $count paths"
+    if [[ $name == zone ]]; then
+        for server in "$IMAGE4" "$IMAGE6"; do
+            for transport in +notcp +tcp; do
+                for question in "example.org MX=10 mail.example.org." "host-2.example.org A=192.0.2.102" \
+                    "x.dev.example.org CNAME=example.org."; do
+                    # shellcheck disable=SC2086 # a name and a type
+                    expect "$transport @$server ${question%=*}" \
+                        "$(kdig +short +timeout=5 "$transport" "@$server" ${question%=*})" "${question#*=}"
+                done
+            done
+        done
+        say "zone: questions answered over UDP and TCP, IPv4 and IPv6"
+    fi
     stop "$tap_pid"
     stop "$unix_pid"
     say "$name: $count paths are the same over IPv4 and IPv6 as on host sockets"

@@ -24,7 +24,9 @@ Serves the site that is in this file on a tap device, with addresses of its own.
   ip=ADDR/PREFIX gw=ADDR    own IPv4 address, and the gateway
   ip=dhcp                   the address comes from a DHCP server (the default)
   ip6=ADDR/PREFIX gw6=ADDR  own IPv6 address, and the gateway
-  http=[ADDR:]PORT          where to listen (default 80)
+  http=[ADDR:]PORT          where to listen for HTTP (default 80)
+  dns=[ADDR:]PORT           where to listen for DNS, UDP and TCP (default 53)
+  cookie-secret=HEX         32 digits, the same for all servers of a zone (default: random)
   log=off|common|json       access log on stderr (default off)
   user=UID[:GID]            whom to become when started by root (default 65534:65534)
   sandbox=on|off            whether to give up what is not needed (default on)
@@ -101,8 +103,8 @@ fn words<'a>(bundle: &Bundle<'a>, arguments: &'a [String]) -> Result<Words<'a>, 
 fn explain(error: &WordError<'_>) -> String {
     let hint = match error.fault {
         Fault::Unknown => {
-            "the words are `tap=`, `ip=`, `gw=`, `ip6=`, `gw6=`, `http=`, `log=`, `user=` and \
-             `sandbox=`; `--help` explains them"
+            "the words are `tap=`, `ip=`, `gw=`, `ip6=`, `gw6=`, `http=`, `dns=`, \
+             `cookie-secret=`, `log=`, `user=` and `sandbox=`; `--help` explains them"
         }
         Fault::NotHere => "`--help` says which words there are",
         Fault::Malformed(_) => return error.to_string(),
