@@ -116,7 +116,11 @@ sed -n '/^<!-- host -->$/,/^```$/p' README.md | sed '1,2d;$d' >"$TMP/follow"
 [[ $(wc -l <"$TMP/follow") -ge 5 ]] || fail "README.md has no host script"
 free_port
 cat >"$TMP/restart" <<IN
-[[ ! -e $TMP/host.pid ]] || kill "\$(cat $TMP/host.pid)" || true
+if [[ -e $TMP/host.pid ]]; then
+    old=\$(cat $TMP/host.pid)
+    kill "\$old" || true
+    while kill -0 "\$old" 2>/dev/null; do sleep 0.05; done
+fi
 $TMP/host/files/unix/files.unix http=127.0.0.1:$port >$TMP/host.log 2>&1 &
 echo \$! >$TMP/host.pid
 IN
@@ -152,9 +156,11 @@ kill -0 "$running" || fail "the host ended what runs"
 
 say "a host with QEMU: the script beside the image"
 free_port
-background "$TMP/qemu.log" timeout 90 "$TMP/host/files/kvm/files.kvm.qemu.sh" \
-    -append "ip=10.0.2.15/24 gw=10.0.2.2" -nic none \
-    -netdev "user,id=own,hostfwd=tcp:127.0.0.1:$port-:80" -device virtio-net-device,netdev=own
+# The port is all that is changed: another server may have 8080 here.
+script=$TMP/host/files/kvm/follow.sh
+sed "s/127\.0\.0\.1:8080/127.0.0.1:$port/" "$TMP/host/files/kvm/files.kvm.qemu.sh" >"$script"
+grep -q ":$port-:80" "$script" || fail "the script beside the image forwards no port"
+background "$TMP/qemu.log" timeout 90 sh "$script"
 for _ in $(seq 600); do
     curl --silent --max-time 5 "http://127.0.0.1:$port/" >"$TMP/page" && break
     kill -0 "$background_pid" 2>/dev/null || break

@@ -48,7 +48,7 @@ fn blow() -> impl Strategy<Value = Blow> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 300 }))]
 
     /// Whatever a backend does: no panic, no endless loop, no frame longer than
     /// its buffer or given out twice, and no byte written but into what was

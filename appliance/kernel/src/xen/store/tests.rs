@@ -124,7 +124,7 @@ fn a_request_that_cannot_fit_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 64 }))]
 
     /// Whatever stands in the ring: every call ends, and says something.
     #[test]
