@@ -5,7 +5,7 @@
 
 # symbols FEATURES : the names in a kernel with these features.
 symbols() {
-    RUSTFLAGS="-Ctarget-cpu=x86-64 -Crelocation-model=static" CARGO_PROFILE_MACHINE_STRIP=none \
+    RUSTFLAGS="-Ctarget-cpu=x86-64 -Crelocation-model=static -Cjump-tables=no" CARGO_PROFILE_MACHINE_STRIP=none \
         cargo build --quiet --locked --profile machine --target x86_64-unknown-linux-gnu \
         --package applgen-kernel --bin applgen-kernel --no-default-features --features "machine,$1" \
         --target-dir target/symbols

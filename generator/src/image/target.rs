@@ -82,8 +82,9 @@ impl Target {
         let mut flags = FLAGS.to_vec();
         match self {
             Self::Unix | Self::Tap => flags.push("-Ctarget-feature=+crt-static"),
-            // How machines' kernels are linked is their own build script's.
-            Self::Kvm | Self::Xen => {}
+            // A table of a switch is larger than its comparisons. How machines'
+            // kernels are linked is their own build script's.
+            Self::Kvm | Self::Xen => flags.push("-Cjump-tables=no"),
         }
         flags
     }
