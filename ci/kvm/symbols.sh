@@ -25,10 +25,11 @@ for features in virtio,http virtio,http,dhcp virtio,http,ipv6; do
     [[ $features == *dhcp* ]] && has_dhcp=YES
     [[ $features == *ipv6* ]] && has_ipv6=YES
     holds "$features" YES 'applgen_http::'
-    holds "$features" YES 'smoltcp::'
+    holds "$features" YES 'applgen_net::tcp::'
+    holds "$features" NO 'smoltcp::(iface|socket|storage)'
     holds "$features" YES 'virtio'
     holds "$features" "$has_dhcp" 'dhcp'
-    holds "$features" "$has_ipv6" 'smoltcp::.*(ipv6|ndisc|icmpv6)'
+    holds "$features" "$has_ipv6" '(smoltcp|applgen_net)::.*(ipv6|ndisc|icmpv6|groups)'
     holds "$features" NO '[xX]en_?(store|net|bus)|xen::|drivers::xen'
     holds "$features" NO 'applgen_dns|_Unwind_|rust_eh_personality|core::fmt::float'
     say "$features: $(wc -l <"$TMP/symbols") symbols"
