@@ -21,9 +21,9 @@ impl Console for Screen {
         if kind == Line::Listening
             && let Some(since) = self.since.take()
         {
-            say(&format_args!("ticks {}", cpu::tsc().wrapping_sub(since)));
+            say(&[&"ticks ", &cpu::tsc().wrapping_sub(since)]);
         }
-        say(&text);
+        say(&[&text]);
     }
 
     fn access(&mut self, part: &str) {
@@ -36,7 +36,7 @@ pub fn serve<'b>(mut machine: Machine, mut card: Card, setup: &Setup<'b>, since:
     let mut screen = Screen { since };
     let mut server = match Server::new(setup) {
         Ok(server) => server,
-        Err(error) => fail(exit_for(&error), &error),
+        Err(error) => fail(exit_for(&error), &[&error]),
     };
     let mut checked = 0;
     loop {
@@ -50,7 +50,7 @@ pub fn serve<'b>(mut machine: Machine, mut card: Card, setup: &Setup<'b>, since:
             card.check();
         }
         if let Some(fault) = card.fault() {
-            fail(Exit::Network, &fault);
+            fail(Exit::Network, &[&fault]);
         }
         let late = turn
             .deadline_micros

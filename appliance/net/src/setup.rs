@@ -10,6 +10,7 @@ use crate::service::{At, Services};
 use crate::{http::Http, limits::HTTP_PORT};
 use applgen_bundle::Bundle;
 use applgen_bundle::boot::{Ip4, Listen, Words};
+use applgen_bundle::show::{Show, display};
 use core::fmt;
 use core::hash::Hasher;
 use siphasher::sip::SipHasher13;
@@ -263,25 +264,49 @@ pub enum SetupError {
 
 impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NothingToServe => f.write_str("the bundle has nothing that this kernel serves"),
-            Self::Section(error) => fmt::Display::fmt(error, f),
-            #[cfg(feature = "dns")]
-            Self::Zones(error) => fmt::Display::fmt(error, f),
-            Self::NoAddress => {
-                f.write_str("no address\n\nhint: `ip=192.0.2.2/24 gw=192.0.2.1`, or `ip6=`")
+        display(self, f)
+    }
+}
+
+impl Show for SetupError {
+    fn show(&self, out: &mut dyn FnMut(&str)) {
+        // What is wrong with a word, behind it.
+        let word = match self {
+            Self::Address(word) | Self::Gateway(word) | Self::NotOwn(word) | Self::Port(word) => {
+                word
             }
-            Self::NoDhcp => f.write_str("`ip=dhcp`: this kernel was built without DHCP"),
-            Self::Address(word) => write!(f, "`{word}`: not an address that a host can have"),
-            Self::Gateway(word) => write!(f, "`{word}`: not on the network of the own address"),
-            Self::NotOwn(word) => write!(f, "`{word}`: not an address of this machine"),
-            Self::Port(word) => write!(f, "`{word}`: there is no port 0"),
-            Self::Mac => f.write_str("the network device has no usable Ethernet address"),
-            Self::Mtu(mtu) => write!(f, "the network device's mtu is {mtu}, below 1280"),
-            Self::Memory { available, needed } => write!(
-                f,
-                "too little memory: {available} bytes are left for connections, {needed} are needed"
-            ),
+            _ => "",
+        };
+        if !word.is_empty() {
+            out("`");
+            out(word);
+        }
+        match self {
+            Self::NothingToServe => out("the bundle has nothing that this kernel serves"),
+            Self::Section(error) => error.show(out),
+            #[cfg(feature = "dns")]
+            Self::Zones(error) => error.show(out),
+            Self::NoAddress => {
+                out("no address\n\nhint: `ip=192.0.2.2/24 gw=192.0.2.1`, or `ip6=`");
+            }
+            Self::NoDhcp => out("`ip=dhcp`: this kernel was built without DHCP"),
+            Self::Address(_) => out("`: not an address that a host can have"),
+            Self::Gateway(_) => out("`: not on the network of the own address"),
+            Self::NotOwn(_) => out("`: not an address of this machine"),
+            Self::Port(_) => out("`: there is no port 0"),
+            Self::Mac => out("the network device has no usable Ethernet address"),
+            Self::Mtu(mtu) => {
+                out("the network device's mtu is ");
+                u64::from(*mtu).show(out);
+                out(", below 1280");
+            }
+            Self::Memory { available, needed } => {
+                out("too little memory: ");
+                (*available as u64).show(out);
+                out(" bytes are left for connections, ");
+                (*needed as u64).show(out);
+                out(" are needed");
+            }
         }
     }
 }
