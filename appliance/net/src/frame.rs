@@ -91,6 +91,7 @@ pub struct Solicitation {
 impl<'f> Frame<'f> {
     /// Reads a frame. `checked` is the interface's word on checksums; `None` is
     /// what is not for this machine, or not well-formed.
+    #[inline(never)]
     pub fn parse(bytes: &'f [u8], own: EthernetAddress, checked: bool) -> Option<Self> {
         let (header, packet) = bytes.split_first_chunk::<ETHERNET_BYTES>()?;
         let &[d1, d2, d3, d4, d5, d6, s1, s2, s3, s4, s5, s6, e1, e2] = header;

@@ -75,6 +75,7 @@ enum Stopping {
 
 impl<'b> Server<'b> {
     /// A server. Nothing is sent before its first turn.
+    #[inline(never)]
     pub fn new(setup: &Setup<'b>) -> Result<Self, SetupError> {
         let parts = setup.parts()?;
         let out = Out::new(parts.link.mtu);
@@ -105,6 +106,7 @@ impl<'b> Server<'b> {
         self.turn(nic, now, console)
     }
 
+    #[inline(never)]
     fn turn(&mut self, nic: &mut dyn Nic<'b>, now: Now, console: &mut dyn Console) -> Poll {
         self.clock.tick(now);
         let frames_left = self.take_frames(nic);
@@ -147,6 +149,7 @@ impl<'b> Server<'b> {
     }
 
     /// Takes what has come; whether there may be more.
+    #[inline(never)]
     fn take_frames(&mut self, nic: &mut dyn Nic<'b>) -> bool {
         for _ in 0..FRAMES_PER_TURN {
             let Some(received) = nic.receive() else {
@@ -182,6 +185,7 @@ impl<'b> Server<'b> {
 
     /// Takes one frame, and writes its answer; or says that it is a question,
     /// to be answered in its own buffer.
+    #[inline(never)]
     fn frame(&mut self, bytes: &[u8], checked: bool) -> Option<Question> {
         let frame = Frame::parse(bytes, self.link.mac, checked)?;
         let (link, out) = (&self.link, &mut self.out);
@@ -275,6 +279,7 @@ impl<'b> Server<'b> {
     }
 
     /// Tells the link of new addresses, and people of what listens there.
+    #[inline(never)]
     fn announce(&mut self, nic: &mut dyn Nic<'b>, console: &mut dyn Console) {
         if core::mem::take(&mut self.announce_ipv4)
             && let Some(own) = self.link.ipv4

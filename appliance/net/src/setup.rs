@@ -56,6 +56,7 @@ pub(crate) struct Parts<'b> {
 
 impl<'b> Setup<'b> {
     /// Checks everything and takes it apart.
+    #[inline(never)]
     pub(crate) fn parts(&self) -> Result<Parts<'b>, SetupError> {
         let capabilities = &self.capabilities;
         if capabilities.mtu < MTU_MIN {
@@ -78,6 +79,7 @@ impl<'b> Setup<'b> {
 
     /// Gives the link its addresses; whether the IPv4 address is to come from
     /// DHCP.
+    #[inline(never)]
     fn addresses(&self, link: &mut Link) -> Result<bool, SetupError> {
         let words = &self.words;
         #[cfg(feature = "ipv6")]
@@ -119,6 +121,7 @@ impl<'b> Setup<'b> {
         }
     }
 
+    #[inline(never)]
     fn services(&self, link: &Link, dhcp: bool) -> Result<Services<'b>, SetupError> {
         #[cfg(feature = "http")]
         let http = match self.bundle.section(applgen_bundle::TAG_HTTP) {

@@ -147,6 +147,7 @@ impl Connection {
 
     /// Begins with a SYN. `isn` is the own first number, `mss` what the link takes,
     /// `transmit_bytes` how much may be on its way.
+    #[inline(never)]
     pub fn open(&mut self, syn: &Segment<'_>, isn: u32, mss: u16, transmit_bytes: usize) {
         let mut transmit = core::mem::take(&mut self.transmit);
         let mut receive = core::mem::take(&mut self.receive);
@@ -218,6 +219,7 @@ impl Connection {
     }
 
     /// A segment of it has come.
+    #[inline(never)]
     pub fn arrive(&mut self, segment: &Segment<'_>, now: u64) -> Verdict {
         let before = distance(segment.seq, self.received);
         // Its SYN once more: the answer to it was lost.
@@ -396,6 +398,7 @@ impl Connection {
 
     /// The next segment to be sent: its header, and where in the ring its bytes
     /// lie. `mss` is what the path takes.
+    #[inline(never)]
     pub fn next_segment(&mut self, now: u64, mss: u16) -> Option<(Header, usize, usize)> {
         let mss = usize::from(self.mss.min(mss));
         if now >= self.timing.due() {

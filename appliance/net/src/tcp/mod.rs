@@ -83,6 +83,7 @@ pub struct Tcp<'b> {
 
 impl<'b> Tcp<'b> {
     /// None yet, with places for so many as the plan says.
+    #[inline(never)]
     pub fn new(plan: &Plan, hash_key: (u64, u64), isn_key: (u64, u64)) -> Self {
         let places = usize::from(plan.connections);
         let mut slots = Vec::with_capacity(places);
@@ -115,6 +116,7 @@ impl<'b> Tcp<'b> {
     }
 
     /// A segment has come. At most one frame is written, to go to its sender.
+    #[inline(never)]
     pub fn segment(
         &mut self,
         segment: &Segment<'_>,
@@ -163,6 +165,7 @@ impl<'b> Tcp<'b> {
 
     /// Lets every connection go on that can, and ends those that have waited
     /// for too long. Returns when to come again.
+    #[inline(never)]
     pub fn run(&mut self, turn: &mut Turn<'_, 'b>) -> u64 {
         self.expire(turn);
         self.take_due(turn.clock.micros());
@@ -225,6 +228,7 @@ impl<'b> Tcp<'b> {
     }
 
     /// One connection's turn.
+    #[inline(never)]
     fn go_on(&mut self, key: u16, turn: &mut Turn<'_, 'b>) {
         let now = turn.clock.micros();
         let mut progress = self.converse(key, turn);
@@ -278,6 +282,7 @@ impl<'b> Tcp<'b> {
     }
 
     /// Sorts a connection in after its turn.
+    #[inline(never)]
     fn leave(&mut self, key: u16, now: u64, more: bool) {
         let has_long = self.long.of(key).is_some();
         let Some(slot) = self.slots.get_mut(usize::from(key)) else {
@@ -346,6 +351,7 @@ impl<'b> Tcp<'b> {
     }
 
     /// Ends what has waited for too long.
+    #[inline(never)]
     fn expire(&mut self, turn: &mut Turn<'_, 'b>) {
         let now = turn.clock.micros();
         for (waiting, timeout) in TIMEOUTS {
@@ -407,6 +413,7 @@ impl<'b> Tcp<'b> {
     /// only remember something are taken when they are needed. Who has its
     /// answer goes first, then who takes nothing of it, then who has been idle
     /// for longest, then who has taken longest over its request.
+    #[inline(never)]
     fn make_room(&mut self, turn: &mut Turn<'_, 'b>) {
         let now = turn.clock.micros();
         loop {
