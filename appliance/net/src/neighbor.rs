@@ -27,8 +27,30 @@ pub fn arp(packet: &[u8], link: &Link, out: &mut Out) {
     let Some((head, rest)) = packet.split_first_chunk::<8>() else {
         return;
     };
-    let Some(&[m1, m2, m3, m4, m5, m6, s1, s2, s3, s4, _, _, _, _, _, _, t1, t2, t3, t4]) =
-        rest.first_chunk()
+    let Some(
+        &[
+            m1,
+            m2,
+            m3,
+            m4,
+            m5,
+            m6,
+            s1,
+            s2,
+            s3,
+            s4,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            t1,
+            t2,
+            t3,
+            t4,
+        ],
+    ) = rest.first_chunk()
     else {
         return;
     };
@@ -176,5 +198,8 @@ pub fn icmpv6(
     };
     put(message, parts);
     let sum = checksum(packet.source, packet.destination, ICMPV6, message);
-    put(message.get_mut(2..).unwrap_or_default(), &[&sum.to_be_bytes()]);
+    put(
+        message.get_mut(2..).unwrap_or_default(),
+        &[&sum.to_be_bytes()],
+    );
 }
