@@ -4,7 +4,7 @@
 //! [http]
 //! clean-urls = true                    # or "redirect", false
 //! security-headers = true
-//! content-security-policy = false      # or true, "generated", a policy of your own
+//! content-security-policy = "auto"     # or true, "generated", false, a policy of your own
 //! cors = "*"                           # or an origin; not sent without it
 //! cache-pages = "no-cache"
 //! cache-files = "no-cache"
@@ -119,6 +119,7 @@ impl Reader<'_> {
             Some((Some(true), _)) => policy.csp = Csp::All,
             Some((Some(false), _)) => policy.csp = Csp::Off,
             Some((None, item)) => match item.as_str() {
+                Some("auto") => policy.csp = Csp::Auto,
                 Some("generated") => policy.csp = Csp::Generated,
                 Some(text) if header_fault("Content-Security-Policy", text).is_none() => {
                     policy.csp = Csp::Text(text.to_owned());
@@ -126,7 +127,7 @@ impl Reader<'_> {
                 _ => self.error(
                     item.span(),
                     "`http.content-security-policy` cannot be this",
-                    "`true` for all pages, `\"generated\"` for those that applgen rendered, `false` (the default), or a policy of one line",
+                    "`\"auto\"` (the default), `true` for the whole policy on all pages, `\"generated\"` for those that applgen rendered, `false`, or a policy of one line",
                 ),
             },
         }
