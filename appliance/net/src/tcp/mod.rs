@@ -133,9 +133,14 @@ impl<'b> Tcp<'b> {
             let Some(slot) = self.slots.get_mut(usize::from(key)) else {
                 return;
             };
-            slot.peer = frame.sender;
+            let before = slot.mark();
             self.stack
                 .ingest(&mut slot.set, slot.narrow, frame.packet, turn.out, turn.now);
+            // Frames follow a client that comes by another way now; but not to
+            // whoever knows its address and port, and none of its numbers.
+            if slot.mark() != before {
+                slot.peer = frame.sender;
+            }
             self.activate(key);
             return;
         }
@@ -371,11 +376,10 @@ impl<'b> Tcp<'b> {
 
     /// Ends a connection whose request took too long, with an answer.
     fn expire_request(&mut self, key: u16, turn: &mut Turn<'_, 'b>) {
-        let Some(slot) = self.slots.get_mut(usize::from(key)) else {
-            return;
-        };
-        let Some(flow) = slot.flow else {
-            return;
+        let slot = self.slots.get_mut(usize::from(key));
+        let Some((slot, flow)) = slot.and_then(|slot| slot.flow.map(|flow| (slot, flow))) else {
+            // Nobody's: not to be met here again.
+            return self.free(key);
         };
         let mut with = Surroundings {
             clock: turn.clock,

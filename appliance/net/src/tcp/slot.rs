@@ -142,6 +142,16 @@ impl<'b> Slot<'b> {
         self.socket().map_or(State::Closed, Socket::state)
     }
 
+    /// What a segment changes that the connection has taken.
+    pub fn mark(&self) -> (State, usize, usize) {
+        let socket = self.socket();
+        (
+            self.state(),
+            socket.map_or(0, Socket::recv_queue),
+            socket.map_or(0, Socket::send_queue),
+        )
+    }
+
     /// Whether a reset is still to be sent.
     pub fn has_reset(&self) -> bool {
         self.socket().is_some_and(|socket| {
