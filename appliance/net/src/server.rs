@@ -80,7 +80,13 @@ impl<'b> Server<'b> {
             .dhcp
             .then(|| Dhcp::new(&parts.link, parts.keys[4], &mut out));
         let [h0, h1, s0, s1, ..] = parts.keys;
-        let mut tcp = Tcp::new(&parts.plan, &parts.link, (h0, h1), (s0, s1));
+        let mut tcp = Tcp::new(
+            &parts.plan,
+            &parts.services.limits(),
+            &parts.link,
+            (h0, h1),
+            (s0, s1),
+        );
         tcp.set_addresses(&parts.link);
         Ok(Self {
             link: parts.link,
