@@ -91,6 +91,7 @@ pub fn bundle(
     let mut decks = Vec::new();
     if !served.is_empty() {
         let mut section = HttpSection::new();
+        section.limits(site.config.http.limits);
         for (number, served) in served.into_iter().enumerate() {
             if number > 0 {
                 section.begin_host().map_err(assets::too_large)?;
