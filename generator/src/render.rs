@@ -2,7 +2,12 @@
 //! they are, the index of several decks, the page for what is not found, and
 //! each page's references checked against the whole.
 
-use std::{ffi::OsStr, path::Path};
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
 use rayon::prelude::*;
 
@@ -31,6 +36,34 @@ pub struct DeckSummary {
     pub separators: Option<String>,
 }
 
+/// What is different while a site is written, and what its builds share.
+#[derive(Debug)]
+pub struct Serving {
+    /// Where it is served: `http://127.0.0.1:8080`.
+    pub base_url: String,
+    dates: Mutex<HashMap<PathBuf, Option<i64>>>,
+}
+
+impl Serving {
+    /// At that address.
+    pub fn new(base_url: String) -> Self {
+        Self {
+            base_url,
+            dates: Mutex::default(),
+        }
+    }
+
+    /// The date of the build alone, as it was at first: what is being written has
+    /// no date of its own, and git is not asked at every change.
+    fn dates(&self, root: &Path, diagnostics: &mut Diagnostics) -> Dates {
+        let mut known = self.dates.lock().unwrap_or_else(PoisonError::into_inner);
+        let build = known
+            .entry(root.to_path_buf())
+            .or_insert_with(|| Dates::of(root, diagnostics).build());
+        Dates::of_build(*build)
+    }
+}
+
 /// A site, rendered.
 #[derive(Debug, Default)]
 pub struct Rendered {
@@ -42,8 +75,15 @@ pub struct Rendered {
 
 /// Renders a site. Errors are told in `diagnostics`, all of them that one run
 /// can find; a broken reference is a warning here.
-pub fn render(site: &Site, diagnostics: &mut Diagnostics) -> Result<Rendered, Failure> {
-    let dates = Dates::of(&site.root, diagnostics);
+pub fn render(
+    site: &Site,
+    serving: Option<&Serving>,
+    diagnostics: &mut Diagnostics,
+) -> Result<Rendered, Failure> {
+    let dates = match serving {
+        Some(serving) => serving.dates(&site.root, diagnostics),
+        None => Dates::of(&site.root, diagnostics),
+    };
     let mut output = Output::new();
     let mut pages = Vec::new();
     let mut summaries = Vec::new();
