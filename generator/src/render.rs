@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rayon::prelude::*;
@@ -15,6 +15,7 @@ use crate::{
     failure::Failure,
     links::{self, Page},
     output::{Content, Output, Resource},
+    pages::memory::Memory,
     report::{Diagnostic, Diagnostics, Place, SourceText},
     rules,
     site::{Deck, DeckSource, Site, SourceFile, UrlPath, dates::Dates, single},
@@ -42,6 +43,7 @@ pub struct Serving {
     /// Where it is served: `http://127.0.0.1:8080`.
     pub base_url: String,
     dates: Mutex<HashMap<PathBuf, Option<i64>>>,
+    memories: Mutex<HashMap<PathBuf, Arc<Memory>>>,
 }
 
 impl Serving {
@@ -50,6 +52,7 @@ impl Serving {
         Self {
             base_url,
             dates: Mutex::default(),
+            memories: Mutex::default(),
         }
     }
 
@@ -61,6 +64,12 @@ impl Serving {
             .entry(root.to_path_buf())
             .or_insert_with(|| Dates::of(root, diagnostics).build());
         Dates::of_build(*build)
+    }
+
+    /// What the builds of a website share.
+    fn memory(&self, root: &Path) -> Arc<Memory> {
+        let mut known = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(root.to_path_buf()).or_default())
     }
 }
 
@@ -142,7 +151,9 @@ pub fn render(
         }
     }
     if let Some(website) = &site.layout.website {
-        crate::pages::render(site, website, &dates, &mut output, diagnostics)?;
+        let memory = serving.map(|serving| serving.memory(&site.root));
+        let memory = memory.as_deref();
+        crate::pages::render(site, website, &dates, memory, &mut output, diagnostics)?;
     }
     pages.extend(read_pages(&output, limit_bytes)?);
 
