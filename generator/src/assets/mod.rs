@@ -214,7 +214,7 @@ fn prepare(
         }
         Finish::Live { prints } => {
             let etag = inject::tag(&content);
-            let kind = Kind::of(&media_type);
+            let kind = Kind::of(&media_type, path.as_bytes());
             let print = Print {
                 path: path.as_bytes().to_vec(),
                 kind,
@@ -225,8 +225,8 @@ fn prepare(
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(print);
             let content = match kind {
-                Kind::Page => inject::page(&content, &etag),
-                Kind::Style | Kind::Other => content,
+                Kind::Page if media_type.starts_with("text/html") => inject::page(&content, &etag),
+                _ => content,
             };
             for (name, value) in &mut lines.headers {
                 if name.eq_ignore_ascii_case("Content-Security-Policy") {

@@ -11,6 +11,8 @@ mod operate;
 mod pipeline;
 mod run;
 mod serve;
+#[cfg(test)]
+mod serve_edits;
 mod sites;
 
 use std::io::Write;

@@ -80,8 +80,7 @@ pub fn serve(arguments: &Serve) -> Result<(), Failure> {
         if is_first {
             is_first = false;
             let url = format!("http://{}/", reachable(address));
-            let (listener, shared, log) =
-                (clone(&listener)?, Arc::clone(&shared), arguments.log);
+            let (listener, shared, log) = (clone(&listener)?, Arc::clone(&shared), arguments.log);
             thread::spawn(move || http::serve(&listener, &shared, log));
             super::print(format!("listening {url}\n").as_bytes())?;
             if arguments.open
@@ -214,8 +213,7 @@ fn clone(listener: &TcpListener) -> Result<TcpListener, Failure> {
 /// An interrupt is how this is meant to end, at any time: nothing is written
 /// that could be left half done.
 fn end_on_signals() -> Result<(), Failure> {
-    let mut signals =
-        Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| cannot(&error))?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| cannot(&error))?;
     thread::spawn(move || {
         if signals.forever().next().is_some() {
             std::process::exit(0);
@@ -225,7 +223,9 @@ fn end_on_signals() -> Result<(), Failure> {
 }
 
 fn cannot(error: &io::Error) -> Failure {
-    Failure::environment(Diagnostic::error(format!("the site cannot be served: {error}")))
+    Failure::environment(Diagnostic::error(format!(
+        "the site cannot be served: {error}"
+    )))
 }
 
 #[cfg(test)]

@@ -45,7 +45,10 @@ impl Emitter<'_> {
             .flatten()
             .max_by_key(|date| date.seconds);
         let inputs = self.kept.memory.map_or(0, |_| {
-            let about = feed.about.iter().map(|(key, value)| (key, memory::hash_value(value)));
+            let about = feed
+                .about
+                .iter()
+                .map(|(key, value)| (key, memory::hash_value(value)));
             let about: Vec<_> = about.collect();
             memory::hash((self.values.hashes_of(&pages), about, feed.lang))
         });

@@ -63,9 +63,10 @@ impl Memory {
         };
         if let Some(known) = known
             && known.inputs == inputs
-            && known.questions.iter().all(|(asked, answer)| {
-                shared.is_some_and(|shared| shared.answer(asked) == *answer)
-            })
+            && known
+                .questions
+                .iter()
+                .all(|(asked, answer)| shared.is_some_and(|shared| shared.answer(asked) == *answer))
             && let Some(value) = known.value.downcast_ref::<T>()
         {
             known.used.store(round, Ordering::Relaxed);
@@ -176,9 +177,8 @@ mod tests {
     #[test]
     fn a_slot_is_used_while_its_inputs_are_the_same() {
         let memory = Memory::default();
-        let get = |inputs, make: &str| {
-            memory.get("a".into(), inputs, None, || make.to_owned(), |_| true)
-        };
+        let get =
+            |inputs, make: &str| memory.get("a".into(), inputs, None, || make.to_owned(), |_| true);
         assert_eq!(get(1, "x"), "x");
         assert_eq!(get(1, "y"), "x");
         assert_eq!(get(2, "y"), "y");

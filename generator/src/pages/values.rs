@@ -85,7 +85,10 @@ impl Values {
     /// Hashes of several entries.
     pub fn hashes_of(&self, entries: &[usize]) -> Vec<u64> {
         let all = self.hashes();
-        entries.iter().filter_map(|at| all.get(*at).copied()).collect()
+        entries
+            .iter()
+            .filter_map(|at| all.get(*at).copied())
+            .collect()
     }
 
     /// An entry without its neighbours and pages.

@@ -11,7 +11,7 @@ use crate::{failure::Failure, report::Diagnostic};
 /// What a resource is to somebody who looks at a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// A page: it concerns whoever looks at it.
+    /// A page, or a feed and the like: it concerns whoever looks at it.
     Page,
     /// A style sheet, which can change in place.
     Style,
@@ -20,11 +20,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// By media type.
-    pub fn of(media_type: &str) -> Self {
+    /// By media type and path.
+    pub fn of(media_type: &str, path: &[u8]) -> Self {
         let is = |name| media_type.starts_with(name);
         match () {
-            () if is("text/html") => Self::Page,
+            () if is("text/html") || is("text/plain") => Self::Page,
+            // Feeds and sitemaps change with every page, and no page has one in it.
+            () if media_type.contains("xml") && !is("image/") => Self::Page,
+            () if path.starts_with(b"/search_index.") => Self::Page,
             () if is("text/css") => Self::Style,
             () => Self::Other,
         }
@@ -45,7 +48,7 @@ pub struct Print {
 /// What became different from one generation to the next.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Pages, by number.
+    /// Pages and feeds, by number.
     pub pages: usize,
     /// Style sheets, by number.
     pub styles: usize,
@@ -70,7 +73,7 @@ impl Changes {
 }
 
 /// A bundle to answer from.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Generation {
     bytes: Vec<u8>,
     prints: BTreeMap<(usize, Vec<u8>), (Kind, [u8; 16])>,
@@ -177,7 +180,7 @@ mod tests {
                 .unwrap();
             prints.push(Print {
                 path: path.into(),
-                kind: Kind::of(media_type),
+                kind: Kind::of(media_type, path.as_bytes()),
                 tag,
             });
         }

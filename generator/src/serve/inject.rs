@@ -101,7 +101,10 @@ pub fn allow(policy: &str) -> String {
         .collect();
     let nonce = format!("'nonce-{NONCE}'");
     let needs = [
-        (&["script-src-elem", "script-src", "default-src"][..], nonce.as_str()),
+        (
+            &["script-src-elem", "script-src", "default-src"][..],
+            nonce.as_str(),
+        ),
         (&["connect-src", "default-src"], "'self'"),
     ];
     for (names, source) in needs {
@@ -115,7 +118,11 @@ pub fn allow(policy: &str) -> String {
             let sources = directives[at].1.clone();
             directives.push((narrow.to_owned(), sources));
         }
-        let at = if name == "default-src" { directives.len() - 1 } else { at };
+        let at = if name == "default-src" {
+            directives.len() - 1
+        } else {
+            at
+        };
         let sources = &mut directives[at].1;
         sources.retain(|known| !known.eq_ignore_ascii_case("'none'"));
         if !sources.iter().any(|known| known == source) {

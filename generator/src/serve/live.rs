@@ -111,9 +111,13 @@ pub fn answer(stream: &mut TcpStream, request: &Request, shared: &Arc<Shared>) -
 /// The answer to everything while there is no site yet.
 pub fn no_site(stream: &mut TcpStream, shared: &Shared) -> io::Result<()> {
     let text = shared.now().fault;
-    let text = text.as_deref().unwrap_or("it is being built for the first time");
+    let text = text
+        .as_deref()
+        .unwrap_or("it is being built for the first time");
     let page = templates::directory("serve").get_file("serve/fault.html");
-    let page = page.and_then(|file| file.contents_utf8()).unwrap_or_default();
+    let page = page
+        .and_then(|file| file.contents_utf8())
+        .unwrap_or_default();
     let page = page.replace("{{ text }}", &tera::escape_html(text));
     whole(
         stream,
@@ -135,7 +139,10 @@ fn whole(stream: &mut TcpStream, status: &str, media_type: &str, body: &[u8]) ->
 /// Tells a page of what concerns it, until it is gone.
 fn events(stream: &mut TcpStream, request: &Request, shared: &Arc<Shared>) -> io::Result<()> {
     let value = |key: &str| {
-        let mut pairs = request.query.split('&').filter_map(|pair| pair.split_once('='));
+        let mut pairs = request
+            .query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='));
         let (_, value) = pairs.find(|(name, _)| *name == key)?;
         Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
     };
@@ -205,7 +212,10 @@ mod tests {
         assert_eq!(find(b"GET / HTTP/1.1\r\n"), Found::No);
         assert_eq!(find(b"GET /.apl"), Found::No);
         assert_eq!(find(b"GET /.ap"), Found::Incomplete);
-        assert_eq!(find(b"GET /.applgen/live.js HTTP/1.1\r\n"), Found::Incomplete);
+        assert_eq!(
+            find(b"GET /.applgen/live.js HTTP/1.1\r\n"),
+            Found::Incomplete
+        );
         let Found::Yes(request) =
             find(b"GET /.applgen/live?page=%2Fa&tag=x HTTP/1.1\r\nhOST: localhost:1\r\n\r\nrest")
         else {
@@ -214,7 +224,10 @@ mod tests {
         assert_eq!(request.path, STREAM_PATH);
         assert_eq!(request.query, "page=%2Fa&tag=x");
         assert_eq!(request.host, "localhost:1");
-        assert_eq!(find(&[b"GET /.applgen/", &[b'x'; 20_000][..]].concat()), Found::No);
+        assert_eq!(
+            find(&[b"GET /.applgen/", &[b'x'; 20_000][..]].concat()),
+            Found::No
+        );
     }
 
     #[test]

@@ -65,7 +65,9 @@ impl Watch {
         let config = Config::default().with_follow_symlinks(false);
         let watcher = RecommendedWatcher::new(sender, config).map_err(|error| cannot(&error))?;
         let outputs = outputs.iter().filter_map(|path| {
-            fs::canonicalize(path).or_else(|_| std::path::absolute(path)).ok()
+            fs::canonicalize(path)
+                .or_else(|_| std::path::absolute(path))
+                .ok()
         });
         let mut watch = Self {
             watcher,
@@ -120,7 +122,10 @@ impl Watch {
     pub fn wait(&mut self) {
         loop {
             let event = match self.watched.contains_key(&self.root) {
-                true => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                true => self
+                    .events
+                    .recv()
+                    .map_err(|_| RecvTimeoutError::Disconnected),
                 false => self.events.recv_timeout(MISSING),
             };
             match event {
@@ -260,15 +265,18 @@ mod tests {
             fs::rename(root.join(".a.md.swp"), root.join("a.md")).unwrap();
         }));
         assert!(sees(&mut watch, || fs::create_dir_all(root.join("x/y")).unwrap()));
-        assert!(sees(&mut watch, || fs::write(root.join("x/y/b.md"), "4").unwrap()));
+        assert!(sees(&mut watch, || fs::write(root.join("x/y/b.md"), "4")
+            .unwrap()));
         assert!(sees(&mut watch, || fs::remove_file(root.join("a.md")).unwrap()));
         // Another directory under the same name.
         assert!(sees(&mut watch, || {
             fs::rename(root.join("x"), root.join("z")).unwrap();
             fs::create_dir_all(root.join("x/y")).unwrap();
         }));
-        assert!(sees(&mut watch, || fs::write(root.join("x/y/c.md"), "5").unwrap()));
-        assert!(sees(&mut watch, || fs::write(root.join("z/y/b.md"), "6").unwrap()));
+        assert!(sees(&mut watch, || fs::write(root.join("x/y/c.md"), "5")
+            .unwrap()));
+        assert!(sees(&mut watch, || fs::write(root.join("z/y/b.md"), "6")
+            .unwrap()));
         assert!(sees(&mut watch, || fs::remove_dir_all(root.join("x")).unwrap()));
     }
 

@@ -6,5 +6,6 @@ mod commands;
 mod decks;
 mod files;
 mod rules;
+mod serve;
 mod support;
 mod websites;

@@ -180,7 +180,10 @@ impl Emitter<'_> {
         match &job.subject {
             Subject::Page(at) => {
                 let around = &self.library.around[*at];
-                memory::hash((of(&[*at]), [around.lower, around.higher].map(|at| at.map(|at| of(&[at])))))
+                memory::hash((
+                    of(&[*at]),
+                    [around.lower, around.higher].map(|at| at.map(|at| of(&[at]))),
+                ))
             }
             Subject::Section(at, pager) => {
                 let meta = &self.library.entries[*at].meta;

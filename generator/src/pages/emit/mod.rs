@@ -11,10 +11,10 @@ use rayon::prelude::*;
 use tera::Context;
 
 use super::{
+    Kept,
     engine::Engine,
     feeds::Feed,
     library::Library,
-    Kept,
     markdown::{self, Rendered},
     memory, sass,
     values::Values,

@@ -98,6 +98,11 @@ impl Emitter<'_> {
                 settings.permalink(&name).trim_end_matches('/').to_owned(),
             ));
         }
-        make("/sitemap.xml", "split_sitemap_index.xml", "sitemaps", sitemaps)
+        make(
+            "/sitemap.xml",
+            "split_sitemap_index.xml",
+            "sitemaps",
+            sitemaps,
+        )
     }
 }

@@ -126,22 +126,22 @@ pub fn answer(shared: &Arc<Shared>, asked: &Asked) -> u64 {
 }
 
 const FUNCTIONS: [(&str, Run); 16] = [
-        ("get_page", get_page),
-        ("get_section", get_section),
-        ("get_taxonomy", get_taxonomy),
-        ("get_taxonomy_term", get_taxonomy_term),
-        ("get_taxonomy_url", get_taxonomy_url),
-        ("get_url", get_url),
-        ("get_hash", get_hash),
-        ("get_file_hash", get_hash),
-        ("get_image_metadata", metadata::get_image_metadata),
-        ("resize_image", images::resize_image),
-        ("load_data", data::load_data),
-        ("trans", trans),
-        ("now", now),
-        ("get_env", get_env),
-        ("get_random", get_random),
-        ("range", range),
+    ("get_page", get_page),
+    ("get_section", get_section),
+    ("get_taxonomy", get_taxonomy),
+    ("get_taxonomy_term", get_taxonomy_term),
+    ("get_taxonomy_url", get_taxonomy_url),
+    ("get_url", get_url),
+    ("get_hash", get_hash),
+    ("get_file_hash", get_hash),
+    ("get_image_metadata", metadata::get_image_metadata),
+    ("resize_image", images::resize_image),
+    ("load_data", data::load_data),
+    ("trans", trans),
+    ("now", now),
+    ("get_env", get_env),
+    ("get_random", get_random),
+    ("range", range),
 ];
 
 /// Makes them known.
