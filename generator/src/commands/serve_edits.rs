@@ -27,7 +27,7 @@ impl Dice {
 const SITE: &[(&str, &str)] = &[
     (
         "config.toml",
-        "base_url = \"https://example.org\"\ntitle = \"One\"\ntheme = \"t\"\ngenerate_feeds = true\n\
+        "base_url = \"https://example.org\"\ntitle = \"One\"\ntheme = \"t\"\ncompile_sass = true\ngenerate_feeds = true\n\
          build_search_index = true\ntaxonomies = [{ name = \"tags\", feed = true, paginate_by = 2 }]\n\
          [markdown.highlighting]\ntheme = \"nord\"\n[extra]\nx = 1\n",
     ),

@@ -82,7 +82,7 @@ impl Events {
 
 fn website() -> Site {
     Site::new("w")
-        .file("config.toml", "base_url = \"https://example.org/sub\"\ntitle = \"W\"\n")
+        .file("config.toml", "base_url = \"https://example.org/sub\"\ntitle = \"W\"\ncompile_sass = true\n")
         .file("content/_index.md", "+++\ntitle = \"Root\"\n+++\n")
         .file("content/a.md", "+++\ntitle = \"A\"\n+++\nfirst\n")
         .file("content/b.md", "+++\ntitle = \"B\"\n+++\nsecond\n")
@@ -126,7 +126,7 @@ fn a_website_changes_under_its_reader() {
     assert_eq!(of_b.next().0, "reload");
     write(
         "config.toml",
-        "base_url = \"/\"\ntitle = \"X\"\ntaxonomies = [{ name = \"t\" }]\n",
+        "base_url = \"/\"\ntitle = \"X\"\ncompile_sass = true\ntaxonomies = [{ name = \"t\" }]\n",
     );
     fs::create_dir_all(site.root().join("content/n/e")).unwrap();
     fs::write(
