@@ -81,9 +81,8 @@ def zola_rest(root):
 title = "Synthetic"
 generate_feeds = true
 taxonomies = [{ name = "tags", feed = true }, { name = "categories" }]
-[markdown]
-highlight_code = true
-highlight_theme = "github-light"
+[markdown.highlighting]
+theme = "github-light"
 """)
     write(f"{root}/content/_index.md", "+++\n+++\n")
     for n in range(10):
