@@ -81,7 +81,7 @@ pub enum Www {
     Add,
 }
 
-const HTTP_KEYS: [&str; 10] = [
+pub(super) const HTTP_KEYS: [&str; 10] = [
     "clean-urls",
     "security-headers",
     "content-security-policy",
@@ -93,8 +93,8 @@ const HTTP_KEYS: [&str; 10] = [
     "headers",
     "redirects",
 ];
-const REDIRECT_KEYS: [&str; 4] = ["from", "to", "status", "force"];
-const HOST_KEYS: [&str; 5] = ["names", "directory", "www", "redirects", "default"];
+pub(super) const REDIRECT_KEYS: [&str; 4] = ["from", "to", "status", "force"];
+pub(super) const HOST_KEYS: [&str; 5] = ["names", "directory", "www", "redirects", "default"];
 
 impl Reader<'_> {
     pub(super) fn http(&mut self, table: &dyn TableLike) -> HttpConfig {
