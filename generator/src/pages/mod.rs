@@ -22,6 +22,7 @@ pub mod front_matter;
 pub mod globs;
 pub mod library;
 pub mod markdown;
+pub mod minify;
 pub mod pagers;
 pub mod sass;
 pub mod search;
@@ -234,6 +235,7 @@ fn texts(library: &Library, engine: &Engine, diagnostics: &mut Diagnostics) -> V
             if body.trim().is_empty() {
                 return Rendered::default();
             }
+            engine::seed(&entry.path);
             let known = if entry.section {
                 &contents.sections
             } else {
@@ -325,7 +327,12 @@ fn check_links(
             if there {
                 continue;
             }
-            let whole = format!("@/{file}#{fragment}");
+            // A place in the page itself that is not there has always built.
+            let inside = *file == entry.relative;
+            let (whole, level) = match inside {
+                true => (format!("#{fragment}"), Level::Warning),
+                false => (format!("@/{file}#{fragment}"), level),
+            };
             let mut diagnostic = Diagnostic::new(
                 level,
                 format!("`{whole}` leads to no place: that page has no heading or id `{fragment}`"),

@@ -5,6 +5,7 @@ use tera::Value;
 use super::Emitter;
 use crate::{
     pages::{
+        engine,
         library::Terms,
         pagers::{self, Pager},
     },
@@ -158,6 +159,7 @@ impl Emitter<'_> {
                 .or_else(|| Some(Place::file(job.origin.as_str())));
             return Err(Box::new(diagnostic));
         }
+        engine::seed(&job.path);
         let mut context = self.engine.context(&job.lang);
         context.insert("current_path", &job.path);
         context.insert("current_url", &job.permalink);

@@ -15,7 +15,7 @@ use super::{
     feeds::Feed,
     library::Library,
     markdown::{self, Rendered},
-    sass,
+    minify,
     values::Values,
 };
 use crate::{
@@ -50,7 +50,10 @@ impl Emitter<'_> {
             .collect();
         for (job, page) in jobs.iter().zip(pages) {
             match page {
-                Ok(html) => {
+                Ok(mut html) => {
+                    if self.engine.shared.settings.minify_html {
+                        html = minify::html(&html);
+                    }
                     let path = UrlPath::from(job.path.as_str());
                     self.put(
                         output,
@@ -128,6 +131,10 @@ impl Emitter<'_> {
             .render(template, context)
             .map_err(|diagnostic| Failure::site(*diagnostic))?;
         let media_type = media_type(path, &text);
+        let text = match self.engine.shared.settings.minify_html && path.ends_with(".html") {
+            true => minify::html(&text),
+            false => text,
+        };
         let origin = format!("the template `{template}`");
         self.put(output, at, text.into_bytes(), media_type, &origin)
     }
@@ -191,15 +198,13 @@ impl Emitter<'_> {
         diagnostics: &mut Diagnostics,
     ) -> Result<(), Failure> {
         let shared = &self.engine.shared;
-        let own = shared.settings.compile_sass.then(|| "sass".to_owned());
-        let theme = shared.files.theme_directory("sass");
         let mut taken = BTreeSet::new();
-        for directory in own.into_iter().chain(theme) {
-            for sheet in sass::compile(&shared.files, &directory, shared.limit_bytes) {
+        {
+            for sheet in shared.sheets() {
                 let sheet = match sheet {
                     Ok(sheet) => sheet,
-                    Err(failure) => {
-                        diagnostics.extend(failure.diagnostic.map(|d| *d));
+                    Err(diagnostic) => {
+                        diagnostics.push(diagnostic.clone());
                         continue;
                     }
                 };
@@ -220,7 +225,7 @@ impl Emitter<'_> {
                 self.put(
                     output,
                     path,
-                    sheet.css.into_bytes(),
+                    sheet.css.clone().into_bytes(),
                     "text/css; charset=utf-8",
                     &sheet.origin,
                 )?;

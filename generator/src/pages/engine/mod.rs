@@ -11,7 +11,7 @@ mod filters;
 mod functions;
 mod guard;
 pub mod images;
-pub use guard::STACK_BYTES;
+pub use guard::{STACK_BYTES, seed};
 mod metadata;
 mod xml;
 
@@ -22,7 +22,11 @@ use std::{
 
 use tera::{Context, Tera, Value};
 
-use super::{files::Files, settings::Settings};
+use super::{
+    files::Files,
+    sass::{self, Sheet},
+    settings::Settings,
+};
 use crate::{
     failure::Failure,
     render,
@@ -63,6 +67,8 @@ pub struct Shared {
     pub images: Mutex<BTreeMap<String, images::Job>>,
     /// What there is to say.
     pub told: Mutex<Diagnostics>,
+    /// Compiled style sheets, once somebody asks.
+    sheets: OnceLock<Vec<Result<Sheet, Diagnostic>>>,
     contexts: HashMap<String, Context>,
     sources: HashMap<String, SourceText>,
     tera: OnceLock<Weak<Tera>>,
@@ -93,6 +99,26 @@ pub struct Parts {
     pub now: Option<i64>,
 }
 
+impl Shared {
+    /// The style sheets of the site, then those of its theme.
+    pub fn sheets(&self) -> &[Result<Sheet, Diagnostic>] {
+        self.sheets.get_or_init(|| {
+            let own = self.settings.compile_sass.then(|| "sass".to_owned());
+            let theme = self.files.theme_directory("sass");
+            own.into_iter()
+                .chain(theme)
+                .flat_map(|directory| sass::compile(&self.files, &directory, self.limit_bytes))
+                .map(|sheet| {
+                    sheet.map_err(|failure| match failure.diagnostic {
+                        Some(diagnostic) => *diagnostic,
+                        None => Diagnostic::error("a style sheet does not compile"),
+                    })
+                })
+                .collect()
+        })
+    }
+}
+
 impl Engine {
     /// Reads and checks every template.
     pub fn new(parts: Parts) -> Result<Self, Failure> {
@@ -119,6 +145,7 @@ impl Engine {
             contents: RwLock::default(),
             images: Mutex::default(),
             told: Mutex::default(),
+            sheets: OnceLock::new(),
             contexts,
             sources,
             tera: OnceLock::new(),
