@@ -76,7 +76,9 @@ impl Finish<'_> {
     pub fn into_prints(self) -> Vec<Print> {
         match self {
             Self::Compressed { .. } => Vec::new(),
-            Self::Live { prints, .. } => prints.into_inner().unwrap_or_else(PoisonError::into_inner),
+            Self::Live { prints, .. } => {
+                prints.into_inner().unwrap_or_else(PoisonError::into_inner)
+            }
         }
     }
 }
