@@ -2,6 +2,7 @@
 //! for everything in an [`Output`], in parallel, and the bundle made of them.
 
 pub mod cache;
+mod code;
 mod compress;
 mod media;
 mod segments;
@@ -30,6 +31,7 @@ use crate::{
     rules::{
         HeaderRule,
         apply::Answer,
+        csp,
         policy::{self, Policy, Subject, redirect_lines},
     },
     site::UrlPath,
@@ -93,6 +95,7 @@ pub fn fill(
         policy: &output.policy,
         rules: &output.headers,
         names,
+        files: code::of_files(&output, limit_bytes)?,
     };
     let resources: Vec<_> = output.resources.into_iter().collect();
     let prepared: Vec<write::Resource> = resources
@@ -133,6 +136,7 @@ struct Headers<'a> {
     policy: &'a Policy,
     rules: &'a [HeaderRule],
     names: HashMap<&'a UrlPath, Vec<UrlPath>>,
+    files: csp::Files,
 }
 
 fn prepare(
@@ -156,18 +160,22 @@ fn prepare(
     let media_type = resource
         .media_type
         .unwrap_or_else(|| media_type(named.unwrap_or(path), &content));
+    let hash: [u8; 32] = Sha256::digest(&content).into();
+    let page = policy::reads_pages(headers.policy, &media_type, generated)
+        .then(|| code::of_page(&hash, &content, cache))
+        .flatten();
     let subject = Subject {
         paths: &paths,
         media_type: &media_type,
-        content: &content,
         generated,
+        page: page.as_ref(),
+        files: &headers.files,
     };
     let lines = policy::lines(headers.policy, headers.rules, &subject);
     if let Some(warning) = policy::left_without_policy(headers.policy, &subject, &lines) {
         report::tell(&warning);
     }
     let media_type = lines.media_type.unwrap_or(media_type);
-    let hash: [u8; 32] = Sha256::digest(&content).into();
     let encoded = cache.encoded(&hash, &media_type, &content);
     let mut etag = [0; 16];
     etag.copy_from_slice(&hash[..16]);

@@ -82,8 +82,9 @@ impl Target {
         let mut flags = FLAGS.to_vec();
         match self {
             Self::Unix | Self::Tap => flags.push("-Ctarget-feature=+crt-static"),
-            // How machines' kernels are linked is their own build script's.
-            Self::Kvm | Self::Xen => {}
+            // A table of a switch is larger than its comparisons. How machines'
+            // kernels are linked is their own build script's.
+            Self::Kvm | Self::Xen => flags.push("-Cjump-tables=no"),
         }
         flags
     }
@@ -138,11 +139,13 @@ pub enum Feature {
     Ipv6,
     /// The IPv4 address from a DHCP server.
     Dhcp,
+    /// Virtual hosts, and redirects and rewrites with patterns.
+    Rules,
 }
 
 impl Feature {
     /// Every feature.
-    pub const ALL: &[Self] = &[Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp];
+    pub const ALL: &[Self] = &[Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp, Self::Rules];
 
     /// The word that names it in manifests.
     pub fn name(self) -> &'static str {
@@ -151,21 +154,21 @@ impl Feature {
             Self::Dns => "dns",
             Self::Ipv6 => "ipv6",
             Self::Dhcp => "dhcp",
+            Self::Rules => "rules",
         }
     }
 
     /// The feature of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp]
-            .into_iter()
-            .find(|feature| feature.name() == name)
+        let mut all = Self::ALL.iter().copied();
+        all.find(|feature| feature.name() == name)
     }
 
     /// Whether it is something to serve, without which there is no server.
     fn is_protocol(self) -> bool {
         match self {
             Self::Http | Self::Dns => true,
-            Self::Ipv6 | Self::Dhcp => false,
+            Self::Ipv6 | Self::Dhcp | Self::Rules => false,
         }
     }
 
@@ -180,7 +183,8 @@ impl Feature {
     fn cargo_feature(self, target: Target) -> Option<&'static str> {
         match (target, self) {
             (Target::Unix, Self::Http | Self::Dns) => Some(self.name()),
-            // The network of a process is its host's, or all that there is.
+            // The network of a process is its host's, or all that there is; and
+            // processes are not counted in bytes.
             (Target::Unix | Target::Tap, _) => None,
             (Target::Kvm | Target::Xen, feature) => Some(feature.name()),
         }
@@ -217,6 +221,10 @@ impl Features {
             .partition(|feature| feature.is_carried_apart());
         let mut all: Vec<Self> = Vec::new();
         for features in combinations(&apart, &together) {
+            // Rules are HTTP's.
+            if features.has(Feature::Rules) && !features.has(Feature::Http) {
+                continue;
+            }
             let kernel = features.cargo_features(target);
             let is_new = all
                 .iter()
@@ -233,6 +241,9 @@ impl Features {
     pub fn without(&self, feature: Feature) -> Self {
         let mut reasons = self.reasons.clone();
         reasons.remove(&feature);
+        if feature == Feature::Http {
+            reasons.remove(&Feature::Rules);
+        }
         Self { reasons }
     }
 
