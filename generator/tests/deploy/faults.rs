@@ -200,6 +200,20 @@ fn a_hook_that_refuses_is_heard_on_either_side() {
 }
 
 #[test]
+fn a_lock_that_a_dead_push_left_is_told_and_nobody_was_faster() {
+    let lab = Lab::new();
+    lab.deploy("ops").code(0);
+    lab.edit_page("<h1>Two</h1>");
+    let lock = lab.path("hub.git/refs/heads/main.lock");
+    fs::write(&lock, "").unwrap();
+    lab.deploy("ops").code(2).tells("main.lock");
+    assert_eq!(lab.deploys("hub.git"), 1);
+    fs::remove_file(lock).unwrap();
+    lab.deploy("ops").code(0);
+    assert_eq!(lab.deploys("hub.git"), 2);
+}
+
+#[test]
 fn a_repository_that_cannot_be_written_is_told_and_stays() {
     let lab = Lab::new();
     lab.deploy("ops").code(0);
