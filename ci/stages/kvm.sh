@@ -149,6 +149,22 @@ done < <(find sites/files -type f ! -name '.*' ! -name applgen.toml ! -name 404.
 ((files > 0)) || fail "there are no files to compare"
 power_off site "$background_pid"
 
+say "a bundle of 150 MB"
+mkdir "$TMP/huge"
+head -c 150000000 /dev/urandom >"$TMP/huge/huge.bin"
+"$APPLGEN" build "$TMP/huge" --kvm -o "$TMP/huge.kvm" >/dev/null 2>&1
+for machine in microvm q35; do
+    free_port
+    user_network "$machine" "$port"
+    boot huge "$machine" 192 "$TMP/huge.kvm" "$static" "${network[@]}"
+    await huge "$background_pid" '^listening'
+    curl --silent --fail --max-time 60 --range 149000000- "http://127.0.0.1:$port/huge.bin" |
+        cmp --silent - <(tail -c 1000000 "$TMP/huge/huge.bin") ||
+        fail "the end of a file of 150 MB is not what it should be, from $machine"
+    power_off huge "$background_pid"
+done
+rm -r "$TMP/huge" "$TMP/huge.kvm"
+
 say "idle"
 free_port
 user_network microvm "$port"

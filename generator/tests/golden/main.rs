@@ -5,6 +5,7 @@ mod bad_input;
 mod commands;
 mod decks;
 mod files;
+mod guests;
 mod rules;
 mod support;
 mod websites;

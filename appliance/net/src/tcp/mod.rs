@@ -137,8 +137,13 @@ impl<'b> Tcp<'b> {
             let Some(slot) = self.slots.get_mut(usize::from(key)) else {
                 return;
             };
-            slot.peer = sender;
+            let before = slot.connection.mark();
             let verdict = slot.connection.arrive(segment, arrival.micros);
+            // Frames follow a client that comes by another way now; but not to
+            // whoever knows its address and port, and none of its numbers.
+            if slot.connection.mark() != before {
+                slot.peer = sender;
+            }
             self.activate(key);
             verdict
         } else if segment.opens()
@@ -371,11 +376,10 @@ impl<'b> Tcp<'b> {
 
     /// Ends a connection whose request took too long, with an answer.
     fn expire_request(&mut self, key: u16, turn: &mut Turn<'_, 'b>) {
-        let Some(slot) = self.slots.get_mut(usize::from(key)) else {
-            return;
-        };
-        let Some(flow) = slot.flow else {
-            return;
+        let slot = self.slots.get_mut(usize::from(key));
+        let Some((slot, flow)) = slot.and_then(|slot| slot.flow.map(|flow| (slot, flow))) else {
+            // Nobody's: not to be met here again.
+            return self.free(key);
         };
         let mut with = Surroundings {
             clock: turn.clock,
