@@ -28,11 +28,10 @@ use crate::limits::{
 };
 use crate::link::Link;
 use crate::plan::Plan;
-use crate::queue::{Queues, Waiting};
+use crate::queue::{Line, Queues, Waiting};
 use crate::service::{HEAD_BYTES, Services, Surroundings};
 use crate::turn::Turn;
 use crate::wire::Out;
-use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 use connection::Verdict;
@@ -73,7 +72,7 @@ pub struct Tcp<'b> {
     /// Not after the first of them.
     next_due: u64,
     /// Places that have something to do.
-    active: VecDeque<u16>,
+    active: Line,
     long: LongRequests,
     head: Vec<u8>,
     /// Places that are kept free for those who come next.
@@ -86,17 +85,16 @@ impl<'b> Tcp<'b> {
     #[inline(never)]
     pub fn new(plan: &Plan, hash_key: (u64, u64), isn_key: (u64, u64)) -> Self {
         let places = usize::from(plan.connections);
-        let mut slots = Vec::with_capacity(places);
-        slots.resize_with(places, || Slot::new(plan.transmit_bytes));
+        let slots = (0..places).map(|_| Slot::new(plan.transmit_bytes));
         Self {
-            slots,
+            slots: slots.collect(),
             buckets: vec![NONE; places.next_power_of_two()],
             hash_key,
             isn: Isn::new(isn_key),
             queues: Queues::new(plan.connections),
             due: vec![u64::MAX; places],
             next_due: u64::MAX,
-            active: VecDeque::with_capacity(places),
+            active: Line::new(places),
             long: LongRequests::new(plan.long_requests),
             head: vec![0; HEAD_BYTES],
             reserve: (plan.connections / 8).clamp(1, 64),
@@ -177,12 +175,12 @@ impl<'b> Tcp<'b> {
         self.make_room(turn);
         let mut is_full = false;
         // Who is not done goes to the end, for the next turn.
-        for _ in 0..self.active.len() {
+        for _ in 0..self.active.length {
             if !turn.nic.has_room() {
                 is_full = true;
                 break;
             }
-            let Some(key) = self.active.pop_front() else {
+            let Some(key) = self.active.take() else {
                 break;
             };
             if let Some(slot) = self.slots.get_mut(usize::from(key)) {
@@ -192,7 +190,7 @@ impl<'b> Tcp<'b> {
         }
         let now = turn.clock.micros();
         let waiting = self.next_timeout().min(self.next_due);
-        match (self.active.is_empty(), is_full) {
+        match (self.active.length == 0, is_full) {
             (true, _) => waiting,
             (false, false) => now,
             (false, true) => waiting.min(now + FULL_MICROS),
@@ -324,7 +322,7 @@ impl<'b> Tcp<'b> {
         if let Some(slot) = self.slots.get_mut(usize::from(key))
             && !core::mem::replace(&mut slot.active, true)
         {
-            self.active.push_back(key);
+            self.active.append(key);
         }
     }
 
