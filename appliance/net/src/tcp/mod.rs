@@ -35,11 +35,9 @@ use crate::wire::Out;
 use alloc::vec;
 use alloc::vec::Vec;
 use connection::Verdict;
-use core::hash::{Hash, Hasher};
 use long::LongRequests;
 use opening::Isn;
 use segment::Segment;
-use siphasher::sip::SipHasher13;
 use slot::{Progress, Slot};
 use smoltcp::wire::EthernetAddress;
 
@@ -456,9 +454,7 @@ impl<'b> Tcp<'b> {
     }
 
     fn bucket(&self, flow: &Flow) -> usize {
-        let mut hasher = SipHasher13::new_with_keys(self.hash_key.0, self.hash_key.1);
-        flow.hash(&mut hasher);
-        hasher.finish() as usize & (self.buckets.len() - 1)
+        flow.hash(self.hash_key, 0) as usize & (self.buckets.len() - 1)
     }
 
     fn find(&self, flow: &Flow) -> Option<u16> {
