@@ -190,9 +190,9 @@ impl Connection {
         self.una
     }
 
-    /// What a segment changes that it has taken.
+    /// What a segment changes that is taken, and one that is not does not.
     pub fn mark(&self) -> (State, u32, u32) {
-        (self.state, self.received, self.una)
+        (self.state, self.una, self.received)
     }
 
     /// Ends it, behind what is in the ring.

@@ -23,8 +23,8 @@ mod timing;
 
 use crate::frame::Flow;
 use crate::limits::{
-    FULL_MICROS, HANDSHAKE_MICROS, IDLE_MICROS, LINGER_MICROS, REQUEST_MICROS, SEGMENTS_PER_TURN,
-    SEND_MICROS, STALLED_MICROS, TIME_WAIT_MICROS,
+    FEWEST_CONNECTIONS, FULL_MICROS, HANDSHAKE_MICROS, LINGER_MICROS, Limits, SEGMENTS_PER_TURN,
+    STALLED_MICROS, TIME_WAIT_MICROS,
 };
 use crate::link::Link;
 use crate::plan::Plan;
@@ -46,15 +46,17 @@ const NONE: u16 = u16::MAX;
 /// How long to wait where something cannot go on for want of room.
 const RELUCTANT_MICROS: u64 = 10_000;
 
-/// Time-outs, by what is waited for.
-const TIMEOUTS: [(Waiting, u64); 6] = [
-    (Waiting::Handshake, HANDSHAKE_MICROS),
-    (Waiting::Idle, IDLE_MICROS),
-    (Waiting::Request, REQUEST_MICROS),
-    (Waiting::Send, SEND_MICROS),
-    (Waiting::Linger, LINGER_MICROS),
-    (Waiting::TimeWait, TIME_WAIT_MICROS),
-];
+/// Time-outs in microseconds, by what is waited for.
+fn timeouts(limits: &Limits) -> [(Waiting, u64); 6] {
+    [
+        (Waiting::Handshake, HANDSHAKE_MICROS),
+        (Waiting::Idle, limits.idle_micros),
+        (Waiting::Request, limits.request_micros),
+        (Waiting::Send, limits.send_micros),
+        (Waiting::Linger, LINGER_MICROS),
+        (Waiting::TimeWait, TIME_WAIT_MICROS),
+    ]
+}
 
 /// All connections.
 #[derive(Debug)]
@@ -76,27 +78,33 @@ pub struct Tcp<'b> {
     /// Places that are kept free for those who come next.
     reserve: u16,
     stopping: bool,
+    timeouts: [(Waiting, u64); 6],
+    /// Connections of one address; no limit where it is as many as there are.
+    per_address: usize,
 }
 
 impl<'b> Tcp<'b> {
     /// None yet, with places for so many as the plan says.
     #[inline(never)]
-    pub fn new(plan: &Plan, hash_key: (u64, u64), isn_key: (u64, u64)) -> Self {
-        let places = usize::from(plan.connections);
+    pub fn new(plan: &Plan, limits: &Limits, hash_key: (u64, u64), isn_key: (u64, u64)) -> Self {
+        // With fewer than this nothing would be left beside the reserve.
+        let places = usize::from(plan.connections).min(limits.connections.max(FEWEST_CONNECTIONS));
         let slots = (0..places).map(|_| Slot::new(plan.transmit_bytes));
         Self {
             slots: slots.collect(),
             buckets: vec![NONE; places.next_power_of_two()],
             hash_key,
             isn: Isn::new(isn_key),
-            queues: Queues::new(plan.connections),
+            queues: Queues::new(places as u16),
             due: vec![u64::MAX; places],
             next_due: u64::MAX,
             active: Line::new(places),
             long: LongRequests::new(plan.long_requests),
             head: vec![0; HEAD_BYTES],
-            reserve: (plan.connections / 8).clamp(1, 64),
+            reserve: (places as u16 / 8).clamp(1, 64),
             stopping: false,
+            timeouts: timeouts(limits),
+            per_address: limits.per_address,
         }
     }
 
@@ -344,7 +352,7 @@ impl<'b> Tcp<'b> {
     }
 
     fn next_timeout(&self) -> u64 {
-        let timeouts = TIMEOUTS.iter().filter_map(|&(waiting, timeout)| {
+        let timeouts = self.timeouts.iter().filter_map(|&(waiting, timeout)| {
             let (_, since) = self.queues.oldest(waiting)?;
             Some(since.saturating_add(timeout))
         });
@@ -355,7 +363,7 @@ impl<'b> Tcp<'b> {
     #[inline(never)]
     fn expire(&mut self, turn: &mut Turn<'_, 'b>) {
         let now = turn.clock.micros();
-        for (waiting, timeout) in TIMEOUTS {
+        for (waiting, timeout) in self.timeouts {
             while let Some((key, since)) = self.queues.oldest(waiting) {
                 if now < since.saturating_add(timeout) {
                     break;
