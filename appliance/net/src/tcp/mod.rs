@@ -28,19 +28,16 @@ use crate::limits::{
 };
 use crate::link::Link;
 use crate::plan::Plan;
-use crate::queue::{Queues, Waiting};
+use crate::queue::{Line, Queues, Waiting};
 use crate::service::{HEAD_BYTES, Services, Surroundings};
 use crate::turn::Turn;
 use crate::wire::Out;
-use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 use connection::Verdict;
-use core::hash::{Hash, Hasher};
 use long::LongRequests;
 use opening::Isn;
 use segment::Segment;
-use siphasher::sip::SipHasher13;
 use slot::{Progress, Slot};
 use smoltcp::wire::EthernetAddress;
 
@@ -75,7 +72,7 @@ pub struct Tcp<'b> {
     /// Not after the first of them.
     next_due: u64,
     /// Places that have something to do.
-    active: VecDeque<u16>,
+    active: Line,
     long: LongRequests,
     head: Vec<u8>,
     /// Places that are kept free for those who come next.
@@ -92,17 +89,16 @@ impl<'b> Tcp<'b> {
     pub fn new(plan: &Plan, limits: &Limits, hash_key: (u64, u64), isn_key: (u64, u64)) -> Self {
         // With fewer than this nothing would be left beside the reserve.
         let places = usize::from(plan.connections).min(limits.connections.max(FEWEST_CONNECTIONS));
-        let mut slots = Vec::with_capacity(places);
-        slots.resize_with(places, || Slot::new(plan.transmit_bytes));
+        let slots = (0..places).map(|_| Slot::new(plan.transmit_bytes));
         Self {
-            slots,
+            slots: slots.collect(),
             buckets: vec![NONE; places.next_power_of_two()],
             hash_key,
             isn: Isn::new(isn_key),
             queues: Queues::new(places as u16),
             due: vec![u64::MAX; places],
             next_due: u64::MAX,
-            active: VecDeque::with_capacity(places),
+            active: Line::new(places),
             long: LongRequests::new(plan.long_requests),
             head: vec![0; HEAD_BYTES],
             reserve: (places as u16 / 8).clamp(1, 64),
@@ -185,12 +181,12 @@ impl<'b> Tcp<'b> {
         self.make_room(turn);
         let mut is_full = false;
         // Who is not done goes to the end, for the next turn.
-        for _ in 0..self.active.len() {
+        for _ in 0..self.active.length {
             if !turn.nic.has_room() {
                 is_full = true;
                 break;
             }
-            let Some(key) = self.active.pop_front() else {
+            let Some(key) = self.active.take() else {
                 break;
             };
             if let Some(slot) = self.slots.get_mut(usize::from(key)) {
@@ -200,7 +196,7 @@ impl<'b> Tcp<'b> {
         }
         let now = turn.clock.micros();
         let waiting = self.next_timeout().min(self.next_due);
-        match (self.active.is_empty(), is_full) {
+        match (self.active.length == 0, is_full) {
             (true, _) => waiting,
             (false, false) => now,
             (false, true) => waiting.min(now + FULL_MICROS),
@@ -332,7 +328,7 @@ impl<'b> Tcp<'b> {
         if let Some(slot) = self.slots.get_mut(usize::from(key))
             && !core::mem::replace(&mut slot.active, true)
         {
-            self.active.push_back(key);
+            self.active.append(key);
         }
     }
 
@@ -466,9 +462,7 @@ impl<'b> Tcp<'b> {
     }
 
     fn bucket(&self, flow: &Flow) -> usize {
-        let mut hasher = SipHasher13::new_with_keys(self.hash_key.0, self.hash_key.1);
-        flow.hash(&mut hasher);
-        hasher.finish() as usize & (self.buckets.len() - 1)
+        flow.hash(self.hash_key, 0) as usize & (self.buckets.len() - 1)
     }
 
     fn find(&self, flow: &Flow) -> Option<u16> {

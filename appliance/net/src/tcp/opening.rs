@@ -6,8 +6,6 @@ use super::{Arrival, NONE, Tcp};
 use crate::frame::Flow;
 use crate::queue::Waiting;
 use crate::service::Conversation;
-use core::hash::{Hash, Hasher};
-use siphasher::sip::SipHasher13;
 use smoltcp::wire::{EthernetAddress, IpAddress};
 
 /// Initial sequence numbers: nobody who does not see them can guess them
@@ -16,7 +14,7 @@ use smoltcp::wire::{EthernetAddress, IpAddress};
 #[derive(Debug)]
 pub struct Isn {
     key: (u64, u64),
-    opened: u64,
+    opened: u32,
 }
 
 impl Isn {
@@ -27,10 +25,7 @@ impl Isn {
 
     fn next(&mut self, flow: &Flow) -> u32 {
         self.opened = self.opened.wrapping_add(1);
-        let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
-        flow.hash(&mut hasher);
-        self.opened.hash(&mut hasher);
-        hasher.finish() as u32
+        flow.hash(self.key, self.opened) as u32
     }
 }
 
