@@ -90,8 +90,8 @@ pub const STALLED_MICROS: u64 = 5 * SECOND;
 /// a client still sends is dropped.
 pub const LINGER_MICROS: u64 = 2 * SECOND;
 
-/// How long a connection that this side closed is remembered (smoltcp's figure
-/// for TIME-WAIT), if its place is not wanted before.
+/// How long a connection that this side closed is remembered, if its place is
+/// not wanted before.
 pub const TIME_WAIT_MICROS: u64 = 10 * SECOND;
 
 /// How long answers in flight may take once the server is to stop.

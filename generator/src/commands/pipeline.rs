@@ -104,6 +104,9 @@ pub fn bundle(
             decks.extend(served.rendered.decks);
         }
         features.need(Feature::Http, reason(&decks, totals.resources));
+        if section.has_rules() {
+            features.need(Feature::Rules, "the site has names or rules with patterns");
+        }
         writer.http(section);
     }
     let parts = zones

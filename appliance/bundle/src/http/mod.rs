@@ -53,6 +53,7 @@ pub use rules::{Rule, Rules};
 use crate::Section;
 use crate::bytes::{slice, u32_at};
 use crate::hash::{group_of, path_hash};
+use crate::show::{Show, display};
 use core::fmt;
 
 /// Sizes and offsets of the section, for reader and writer.
@@ -88,13 +89,20 @@ pub enum SiteError {
 
 impl fmt::Display for SiteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        display(self, f)
+    }
+}
+
+impl Show for SiteError {
+    fn show(&self, out: &mut dyn FnMut(&str)) {
         match self {
-            Self::Version(version) => write!(
-                f,
-                "section `http` has version {version}, this kernel reads {}",
-                field::VERSION
-            ),
-            Self::Tables => f.write_str("section `http` is damaged"),
+            Self::Version(version) => {
+                out("section `http` has version ");
+                u64::from(*version).show(out);
+                out(", this kernel reads ");
+                u64::from(field::VERSION).show(out);
+            }
+            Self::Tables => out("section `http` is damaged"),
         }
     }
 }

@@ -144,6 +144,12 @@ impl HttpSection {
         Self::default()
     }
 
+    /// Whether it has virtual hosts or rules with patterns, which not every
+    /// kernel knows.
+    pub fn has_rules(&self) -> bool {
+        !self.names.is_empty() || !self.rules.is_empty()
+    }
+
     /// Begins a further virtual host.
     pub fn begin_host(&mut self) -> Result<HostId, WriteError> {
         self.host = self.host.checked_add(1).ok_or(WriteError::TooLarge {

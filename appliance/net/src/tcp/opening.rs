@@ -1,18 +1,18 @@
 //! How connections are opened: which place a SYN gets, and with which initial
 //! sequence number.
 
+use super::segment::{Segment, mss_of};
 use super::{Arrival, NONE, Tcp};
-use crate::frame::{Flow, Frame};
+use crate::frame::Flow;
 use crate::queue::Waiting;
 use crate::service::Conversation;
 use core::hash::{Hash, Hasher};
 use siphasher::sip::SipHasher13;
-use smoltcp::socket::tcp::State;
-use smoltcp::wire::IpAddress;
+use smoltcp::wire::{EthernetAddress, IpAddress};
 
 /// Initial sequence numbers: nobody who does not see them can guess them
-/// (RFC 6528). smoltcp draws them from a generator that is seeded here anew for
-/// each connection, with a keyed hash of its flow and a counter.
+/// (RFC 6528): a keyed hash of the flow and of a counter, so that no two
+/// connections of one flow follow from each other.
 #[derive(Debug)]
 pub struct Isn {
     key: (u64, u64),
@@ -25,12 +25,12 @@ impl Isn {
         Self { key, opened: 0 }
     }
 
-    fn seed(&mut self, flow: &Flow) -> u64 {
+    fn next(&mut self, flow: &Flow) -> u32 {
         self.opened = self.opened.wrapping_add(1);
         let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
         flow.hash(&mut hasher);
         self.opened.hash(&mut hasher);
-        hasher.finish()
+        hasher.finish() as u32
     }
 }
 
@@ -38,12 +38,12 @@ impl<'b> Tcp<'b> {
     /// Opens a connection, if there is a place for it.
     pub(super) fn open(
         &mut self,
-        flow: Flow,
+        segment: &Segment<'_>,
         conversation: Conversation,
-        frame: &Frame<'_>,
-        turn: &mut Arrival<'_, 'b>,
+        sender: EthernetAddress,
+        arrival: &mut Arrival<'_, 'b>,
     ) {
-        if !self.has_room_for(&flow, turn.micros) {
+        if !self.has_room_for(&segment.flow, arrival.micros) {
             // As below.
             return;
         }
@@ -51,26 +51,17 @@ impl<'b> Tcp<'b> {
             // The client tries again in a second.
             return;
         };
+        let flow = segment.flow;
         self.link(key, &flow);
-        let seed = self.isn.seed(&flow);
+        let isn = self.isn.next(&flow);
         let Some(slot) = self.slots.get_mut(usize::from(key)) else {
             return;
         };
-        slot.open(flow, frame.sender, conversation);
-        self.stack.ingest_opening(
-            &mut slot.set,
-            turn.link,
-            seed,
-            frame.packet,
-            turn.out,
-            turn.now,
-        );
-        // smoltcp may have found fault with it.
-        if slot.state() != State::SynReceived {
-            self.free(key);
-            return;
-        }
-        self.queues.wait(key, Waiting::Handshake, turn.micros);
+        slot.open(flow, sender, conversation);
+        let mss = mss_of(arrival.link.mtu, &flow);
+        let transmit_bytes = slot.transmit_bytes;
+        slot.connection.open(segment, isn, mss, transmit_bytes);
+        self.queues.wait(key, Waiting::Handshake, arrival.micros);
         self.activate(key);
     }
 
