@@ -36,6 +36,12 @@ pub enum Command {
     /// Prints `listening http://ADDRESS:PORT/` on standard output once it answers, and
     /// `listening dns://ADDRESS:PORT` for zones.
     Run(Run),
+    /// Serve a site while you write it: what changes on the disk changes in the browser
+    ///
+    /// Pages reload where they were; errors are shown over them, and on the terminal. Addresses
+    /// in pages are the local ones, nothing is compressed, and zones are read but not answered:
+    /// `run` does that. Prints `listening http://ADDRESS:PORT/` on standard output.
+    Serve(Serve),
     /// Find broken links, references and zones, without network
     ///
     /// Exits with 1 when there is anything to mend. What is legal in a zone but suspicious is
@@ -137,6 +143,23 @@ pub struct Run {
     /// Give a virtual machine so much memory
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(8..=65536))]
     pub memory: Option<u32>,
+    /// Log each HTTP request to standard error, in the Common Log Format
+    #[arg(long)]
+    pub log: bool,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// A site directory, or a single Markdown file
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub site: PathBuf,
+    /// Serve on PORT of 127.0.0.1 (default 8080), or on ADDRESS:PORT; port 0 takes a free one
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = socket)]
+    pub http: Option<String>,
+    /// Open the site in a browser
+    #[arg(long)]
+    pub open: bool,
     /// Log each HTTP request to standard error, in the Common Log Format
     #[arg(long)]
     pub log: bool,

@@ -53,6 +53,7 @@ pub use split::{Column, Slide};
 
 use crate::report::{Diagnostic, Diagnostics, Place, SourceText, Told};
 use front_matter::FrontMatter;
+pub use front_matter::keys as front_matter_keys;
 use slide::Renderer;
 
 /// A deck's text, split and not yet rendered.

@@ -11,11 +11,12 @@ use rayon::prelude::*;
 use tera::Context;
 
 use super::{
+    Kept,
     engine::Engine,
     feeds::Feed,
     library::Library,
     markdown::{self, Rendered},
-    sass,
+    memory, sass,
     values::Values,
 };
 use crate::{
@@ -32,11 +33,13 @@ pub struct Emitter<'a> {
     /// Their texts.
     pub rendered: &'a [Rendered],
     /// How templates see them.
-    pub values: &'a Values<'a>,
+    pub values: &'a Values,
     /// The templates.
     pub engine: &'a Engine,
     /// When files were touched.
     pub dates: &'a Dates,
+    /// What was made before.
+    pub kept: Kept<'a>,
 }
 
 impl Emitter<'_> {
@@ -103,12 +106,23 @@ impl Emitter<'_> {
         )
     }
 
+    /// A rendering, as it was where nothing is different that it depends on.
+    pub fn remember(
+        &self,
+        slot: impl FnOnce() -> (String, u64),
+        make: impl FnOnce() -> Result<String, Box<Diagnostic>>,
+    ) -> Result<String, Box<Diagnostic>> {
+        let shared = &self.engine.shared;
+        memory::get(self.kept.memory, slot, Some(shared), make, Result::is_ok)
+    }
+
     /// Renders something that a file of the same path takes the place of.
     pub fn optional(
         &self,
         path: &str,
         template: &str,
-        context: &Context,
+        inputs: u64,
+        context: impl FnOnce() -> Context,
         output: &mut Output,
     ) -> Result<(), Failure> {
         let at = UrlPath::from(path);
@@ -123,9 +137,13 @@ impl Emitter<'_> {
                 .hint("`atom.xml` and `rss.xml` are built in; write any other into `templates/`"),
             ));
         }
+        let slot = || {
+            let inputs = memory::hash((self.kept.surroundings, inputs));
+            (format!("page {path}"), inputs)
+        };
+        let make = || self.engine.render(template, &context());
         let text = self
-            .engine
-            .render(template, context)
+            .remember(slot, make)
             .map_err(|diagnostic| Failure::site(*diagnostic))?;
         let media_type = media_type(path, &text);
         let origin = format!("the template `{template}`");
@@ -195,7 +213,7 @@ impl Emitter<'_> {
         let theme = shared.files.theme_directory("sass");
         let mut taken = BTreeSet::new();
         for directory in own.into_iter().chain(theme) {
-            for sheet in sass::compile(&shared.files, &directory, shared.limit_bytes) {
+            for sheet in self.compiled(&directory) {
                 let sheet = match sheet {
                     Ok(sheet) => sheet,
                     Err(failure) => {
@@ -243,6 +261,34 @@ impl Emitter<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The style sheets of a folder; they are made from all that is in it.
+    fn compiled(&self, directory: &str) -> Vec<Result<sass::Sheet, Failure>> {
+        let shared = &self.engine.shared;
+        let make = || sass::compile(&shared.files, directory, shared.limit_bytes);
+        if self.kept.memory.is_none() {
+            return make();
+        }
+        let slot = || {
+            let texts: Vec<_> = shared
+                .files
+                .below(directory)
+                .map(|(path, file)| (path, file.read(shared.limit_bytes).unwrap_or_default()))
+                .collect();
+            (format!("sass {directory}"), memory::hash(texts))
+        };
+        let compiled = memory::get(
+            self.kept.memory,
+            slot,
+            None,
+            || make().into_iter().collect::<Result<Vec<_>, _>>().ok(),
+            Option::is_some,
+        );
+        match compiled {
+            Some(sheets) => sheets.into_iter().map(Ok).collect(),
+            None => make(),
+        }
     }
 
     fn feeds(&self, output: &mut Output) -> Result<(), Failure> {
@@ -306,7 +352,14 @@ impl Emitter<'_> {
         let made: Vec<_> = jobs
             .into_par_iter()
             .map(|(path, job)| {
-                let bytes = job.run(shared.limit_bytes);
+                // The path says what is in it.
+                let bytes = memory::get(
+                    self.kept.memory,
+                    || (format!("image {path}"), 0),
+                    None,
+                    || job.run(shared.limit_bytes),
+                    Result::is_ok,
+                );
                 (path, job, bytes)
             })
             .collect();

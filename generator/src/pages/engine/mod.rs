@@ -13,6 +13,7 @@ mod guard;
 pub mod images;
 pub use guard::STACK_BYTES;
 mod metadata;
+pub mod trace;
 mod xml;
 
 use std::{
@@ -20,26 +21,15 @@ use std::{
     sync::{Arc, Mutex, OnceLock, RwLock, Weak},
 };
 
-use tera::{Context, Tera, Value};
+use tera::{Context, Map, Tera, Value};
 
-use super::{files::Files, settings::Settings};
+use super::{files::Files, memory, settings::Settings, values::Values};
 use crate::{
     failure::Failure,
     render,
     report::{Diagnostic, Diagnostics, SourceText},
     templates,
 };
-
-/// Pages, sections and terms as templates see them.
-#[derive(Debug, Default)]
-pub struct Contents {
-    /// By path below `content/`.
-    pub pages: HashMap<String, Arc<Value>>,
-    /// By path below `content/`.
-    pub sections: HashMap<String, Arc<Value>>,
-    /// By name and language.
-    pub taxonomies: HashMap<(String, String), Arc<Value>>,
-}
 
 /// What functions and filters share.
 #[derive(Debug)]
@@ -58,11 +48,12 @@ pub struct Shared {
     /// The date of the build, if it has one (seconds since 1970).
     pub now: Option<i64>,
     /// Pages and sections, first without their texts.
-    pub contents: RwLock<Arc<Contents>>,
+    pub contents: RwLock<Arc<Values>>,
     /// Images that templates asked for, by the path that they will be served at.
     pub images: Mutex<BTreeMap<String, images::Job>>,
     /// What there is to say.
     pub told: Mutex<Diagnostics>,
+    answers: Mutex<HashMap<trace::Asked, u64>>,
     contexts: HashMap<String, Context>,
     sources: HashMap<String, SourceText>,
     tera: OnceLock<Weak<Tera>>,
@@ -119,6 +110,7 @@ impl Engine {
             contents: RwLock::default(),
             images: Mutex::default(),
             told: Mutex::default(),
+            answers: Mutex::default(),
             contexts,
             sources,
             tera: OnceLock::new(),
@@ -188,7 +180,50 @@ impl Shared {
         })
     }
 
-    fn contents(&self) -> Arc<Contents> {
+    /// The address of a file of `content/`; whoever asks depends on it.
+    pub fn address(&self, path: &str) -> Option<String> {
+        trace::asks_address(path);
+        self.addresses.get(path).cloned()
+    }
+
+    /// A hash of the answer to a question; each is asked once in a build.
+    pub fn answer(self: &Arc<Self>, asked: &trace::Asked) -> u64 {
+        let lock = || {
+            self.answers
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        };
+        let known = lock().get(asked).copied();
+        if let Some(known) = known {
+            return known;
+        }
+        let (answer, _) = trace::record(|| functions::answer(self, asked));
+        lock().insert(asked.clone(), answer);
+        answer
+    }
+
+    /// Makes pages and sections known, in the place of others.
+    pub fn publish(&self, values: Arc<Values>) {
+        if let Ok(mut slot) = self.contents.write() {
+            *slot = values;
+        }
+        if let Ok(mut answers) = self.answers.lock() {
+            answers.clear();
+        }
+    }
+
+    /// A hash of the templates.
+    pub fn templates_hash(&self) -> u64 {
+        let mut all: Vec<(&String, &str)> = self
+            .sources
+            .iter()
+            .map(|(name, source)| (name, source.text()))
+            .collect();
+        all.sort_unstable();
+        memory::hash(all)
+    }
+
+    fn contents(&self) -> Arc<Values> {
         match self.contents.read() {
             Ok(contents) => Arc::clone(&contents),
             Err(poisoned) => Arc::clone(&poisoned.into_inner()),
@@ -200,6 +235,14 @@ impl Shared {
         if let Ok(mut told) = self.told.lock() {
             told.push(diagnostic);
         }
+    }
+}
+
+/// Gives templates a value, which is not copied for it.
+pub fn put(context: &mut Context, key: &str, value: Value) {
+    let one = Map::from_iter([(key.to_owned(), value)]);
+    if let Ok(one) = Context::from_value(Value::Object(one)) {
+        context.extend(one);
     }
 }
 

@@ -89,7 +89,7 @@ pub enum Www {
     Add,
 }
 
-const HTTP_KEYS: [&str; 15] = [
+pub(super) const HTTP_KEYS: [&str; 15] = [
     "clean-urls",
     "security-headers",
     "content-security-policy",
@@ -106,8 +106,8 @@ const HTTP_KEYS: [&str; 15] = [
     "headers",
     "redirects",
 ];
-const REDIRECT_KEYS: [&str; 4] = ["from", "to", "status", "force"];
-const HOST_KEYS: [&str; 5] = ["names", "directory", "www", "redirects", "default"];
+pub(super) const REDIRECT_KEYS: [&str; 4] = ["from", "to", "status", "force"];
+pub(super) const HOST_KEYS: [&str; 5] = ["names", "directory", "www", "redirects", "default"];
 
 impl Reader<'_> {
     pub(super) fn http(&mut self, table: &dyn TableLike) -> HttpConfig {
