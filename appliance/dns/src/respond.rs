@@ -28,6 +28,7 @@ pub mod kind {
     pub const DS: u16 = 43;
     pub const RRSIG: u16 = 46;
     pub const NSEC: u16 = 47;
+    pub const NSEC3: u16 = 50;
     pub const IXFR: u16 = 251;
     pub const AXFR: u16 = 252;
     pub const MAILB: u16 = 253;
@@ -292,7 +293,9 @@ impl<'b> Search<'_, '_, 'b> {
         let set = cut.set(kind::NS)?;
         self.message.set(Section::Authority, owner, &set, set.ttl());
         if self.message.dnssec() {
-            proof::delegation(self.message, cut);
+            if let Some(zone) = cut.zone() {
+                proof::delegation(self.message, zone, cut);
+            }
         }
         self.additional(&set);
         Some(Next::Done(rcode::NOERROR, Class::Referral))
