@@ -162,6 +162,20 @@ fn reason(
         // (RFC 4035 §2.5).
         return Some("a question for RRSIG or NSEC follows no alias, as in Knot");
     }
+    let is_proof = |record: &crate::wire::Record| {
+        let covers = record.data.get(..4);
+        matches!(record.kind, 47 | 50)
+            || record.kind == 46 && matches!(covers, Some("002f" | "0032"))
+    };
+    let more = nsd.sections[1].symmetric_difference(&ours.sections[1]);
+    if ours.sections == knot.sections
+        && nsd.sections[0] == ours.sections[0]
+        && more.clone().next().is_some()
+        && more.into_iter().all(is_proof)
+    {
+        // What RFC 4035 §3.1.3 and RFC 5155 §7.2 ask for, and no more.
+        return Some("NSD proves more than is asked for, ours is as Knot's");
+    }
     let into_itself = aliases(knot).iter().any(|record| {
         record.kind == 39
             && format!(".{}", record.data.trim()).ends_with(&format!(".{}", record.owner))

@@ -226,6 +226,11 @@ impl<'b> Zones<'b> {
         })
     }
 
+    /// The node of a number that [`Node::id`] gave.
+    pub fn node(&self, id: u32) -> Option<Node<'b>> {
+        Node::at(self.bytes, id)
+    }
+
     /// Every node that a name leads to, in no order: for what lists or compares
     /// zones. The parent's side of an apex is reached from its zone.
     pub fn nodes(&self) -> impl Iterator<Item = Node<'b>> + use<'b> {

@@ -86,21 +86,30 @@ pub fn no_name<'b>(
     }
 }
 
-/// That a name which a wildcard answered for does not exist itself.
-pub fn wildcard<'b>(
-    message: &mut Message<'_, 'b>,
+/// The owner of the record which proves that a name does not exist that a
+/// wildcard answered for. It goes into the message once the answer is whole
+/// ([`denial`]).
+pub fn behind_wildcard<'b>(
+    message: &Message<'_, 'b>,
     zone: Zone<'b>,
     encloser: Node<'b>,
     name: &QueryName,
-) {
+) -> Option<Node<'b>> {
     if !wanted(message, zone) {
-        return;
+        return None;
     }
-    match (Chain::of(zone), encloser.name()) {
+    match Chain::of(zone) {
         // RFC 5155 §7.2.6: the answer's signature tells the encloser.
-        (Some(chain), Some(above)) => chain.next_closer(message, name.wire(), above.labels()),
-        _ => put(message, covering(zone, name.wire()), kind::NSEC),
+        Some(chain) => chain.next_closer(name.wire(), encloser.name()?.labels()),
+        None => covering(zone, name.wire()),
     }
+}
+
+/// Adds the record of a node that [`behind_wildcard`] found.
+pub fn denial<'b>(message: &mut Message<'_, 'b>, node: Node<'b>) {
+    let hashed = node.zone().is_some_and(|zone| zone.hashing().is_some());
+    let kind = if hashed { kind::NSEC3 } else { kind::NSEC };
+    put(message, Some(node), kind);
 }
 
 fn wanted(message: &Message<'_, '_>, zone: Zone<'_>) -> bool {

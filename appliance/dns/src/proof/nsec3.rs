@@ -41,7 +41,8 @@ impl<'b> Chain<'b> {
         put(message, encloser.node, kind::NSEC3);
         // An opted-out name has no record: what covers it is shown.
         if encloser.labels < name.labels() {
-            self.next_closer(message, name.wire(), encloser.labels);
+            let closer = self.next_closer(name.wire(), encloser.labels);
+            put(message, closer, kind::NSEC3);
         }
     }
 
@@ -57,7 +58,8 @@ impl<'b> Chain<'b> {
     ) {
         let encloser = self.encloser(above);
         put(message, encloser.node, kind::NSEC3);
-        self.next_closer(message, name, encloser.labels);
+        let closer = self.next_closer(name, encloser.labels);
+        put(message, closer, kind::NSEC3);
         if wildcard {
             let mut star = [0; 257];
             let bytes = b"\x01*".iter().chain(above.wire());
@@ -71,14 +73,13 @@ impl<'b> Chain<'b> {
     }
 
     /// What covers the name that has one label more than so many.
-    pub fn next_closer(&self, message: &mut Message<'_, 'b>, name: &[u8], labels: usize) {
+    pub fn next_closer(&self, name: &[u8], labels: usize) -> Option<Node<'b>> {
         let mut closer = name;
         let mut left = label_count(name);
         while left > labels + 1 {
-            let Some(above) = above(closer) else { return };
-            (closer, left) = (above, left - 1);
+            (closer, left) = (above(closer)?, left - 1);
         }
-        put(message, self.find(closer).1, kind::NSEC3);
+        self.find(closer).1
     }
 
     fn encloser(&self, name: Name<'b>) -> Encloser<'b> {
