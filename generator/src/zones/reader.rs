@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 /// Files within files.
 const MAX_DEPTH: usize = 16;
 
+/// Files of one zone, each counted as often as it is included.
+const MAX_FILES: usize = 4096;
+
 /// Mistakes of one zone that are told.
 const MAX_MISTAKES: usize = 100;
 
@@ -384,6 +387,12 @@ impl<'a> Reader<'a> {
             return Err(refuse(
                 "files include files too deep",
                 "does a file include itself?",
+            ));
+        }
+        if self.sources.count() >= MAX_FILES {
+            return Err(refuse(
+                "the zone includes too many files",
+                "do files include each other in a circle?",
             ));
         }
         let beside = self.sources.path(source).parent().map(Path::to_path_buf);
