@@ -174,6 +174,9 @@ pub fn render(
             },
         )?;
     }
+    if let Some(base) = &site.config.base_url {
+        output.base_url = Some(base.clone());
+    }
     output.policy = site.config.http.policy.clone();
     output.headers.clone_from(&site.rules.headers);
     output.clean_urls(output.policy.clean_urls);

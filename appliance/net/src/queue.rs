@@ -85,6 +85,12 @@ impl Queues {
             .map_or(Waiting::Free, |link| link.waiting)
     }
 
+    /// Since when a place has waited.
+    pub fn since(&self, key: u16) -> u64 {
+        let link = self.links.get(usize::from(key));
+        link.map_or(0, |link| link.since)
+    }
+
     /// How many wait for this.
     pub fn count(&self, waiting: Waiting) -> u16 {
         self.list(waiting).length

@@ -2,6 +2,7 @@
 //! for everything in an [`Output`], in parallel, and the bundle made of them.
 
 pub mod cache;
+mod code;
 mod compress;
 mod media;
 mod segments;
@@ -30,6 +31,7 @@ use crate::{
     rules::{
         HeaderRule,
         apply::Answer,
+        csp,
         policy::{self, Policy, Subject, redirect_lines},
     },
     serve::{Print, generation::Kind, inject},
@@ -50,6 +52,8 @@ pub enum Finish<'a> {
     Live {
         /// What there is, for telling changes.
         prints: Mutex<Vec<Print>>,
+        /// None: what is being written is different each time.
+        cache: Cache,
     },
 }
 
@@ -58,6 +62,13 @@ impl Finish<'_> {
     pub fn live() -> Self {
         Self::Live {
             prints: Mutex::default(),
+            cache: Cache::none(),
+        }
+    }
+
+    fn cache(&self) -> &Cache {
+        match self {
+            Self::Compressed { cache, .. } | Self::Live { cache, .. } => cache,
         }
     }
 
@@ -65,7 +76,9 @@ impl Finish<'_> {
     pub fn into_prints(self) -> Vec<Print> {
         match self {
             Self::Compressed { .. } => Vec::new(),
-            Self::Live { prints } => prints.into_inner().unwrap_or_else(PoisonError::into_inner),
+            Self::Live { prints, .. } => {
+                prints.into_inner().unwrap_or_else(PoisonError::into_inner)
+            }
         }
     }
 }
@@ -130,6 +143,7 @@ pub fn fill(
         policy: &output.policy,
         rules: &output.headers,
         names,
+        files: code::of_files(&output, limit_bytes)?,
     };
     let resources: Vec<_> = output.resources.into_iter().collect();
     let prepared: Vec<write::Resource> = resources
@@ -170,6 +184,7 @@ struct Headers<'a> {
     policy: &'a Policy,
     rules: &'a [HeaderRule],
     names: HashMap<&'a UrlPath, Vec<UrlPath>>,
+    files: csp::Files,
 }
 
 fn prepare(
@@ -193,11 +208,16 @@ fn prepare(
     let media_type = resource
         .media_type
         .unwrap_or_else(|| media_type(named.unwrap_or(path), &content));
+    let hash: [u8; 32] = Sha256::digest(&content).into();
+    let page = policy::reads_pages(headers.policy, &media_type, generated)
+        .then(|| code::of_page(&hash, &content, finish.cache()))
+        .flatten();
     let subject = Subject {
         paths: &paths,
         media_type: &media_type,
-        content: &content,
         generated,
+        page: page.as_ref(),
+        files: &headers.files,
     };
     let mut lines = policy::lines(headers.policy, headers.rules, &subject);
     if let Some(warning) = policy::left_without_policy(headers.policy, &subject, &lines) {
@@ -206,14 +226,13 @@ fn prepare(
     let media_type = lines.media_type.unwrap_or(media_type);
     let (content, etag, encoded) = match finish {
         Finish::Compressed { cache, .. } => {
-            let hash: [u8; 32] = Sha256::digest(&content).into();
             let encoded = cache.encoded(&hash, &media_type, &content);
             let mut etag = [0; 16];
             etag.copy_from_slice(&hash[..16]);
             (content, etag, encoded)
         }
-        Finish::Live { prints } => {
-            let etag = inject::tag(&content);
+        Finish::Live { prints, .. } => {
+            let etag = inject::tag(&hash);
             let kind = Kind::of(&media_type, path.as_bytes());
             let print = Print {
                 path: path.as_bytes().to_vec(),

@@ -93,6 +93,7 @@ pub fn bundle(
     let mut decks = Vec::new();
     if !served.is_empty() {
         let mut section = HttpSection::new();
+        section.limits(site.config.http.limits);
         for (number, served) in served.into_iter().enumerate() {
             if number > 0 {
                 section.begin_host().map_err(assets::too_large)?;
@@ -105,6 +106,9 @@ pub fn bundle(
             decks.extend(served.rendered.decks);
         }
         features.need(Feature::Http, reason(&decks, totals.resources));
+        if section.has_rules() {
+            features.need(Feature::Rules, "the site has names or rules with patterns");
+        }
         writer.http(section);
     }
     let parts = zones

@@ -3,7 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use applgen_bundle::write::{HttpSection, WriteError};
+use applgen_bundle::{
+    http::Limits,
+    write::{HttpSection, WriteError},
+};
 
 use crate::{
     failure::Failure,
@@ -64,6 +67,13 @@ pub fn load(
                         Diagnostic::error("a host's own site has zones")
                             .at(host.place.clone())
                             .hint("put all zones into `zones/` at the top"),
+                    ));
+                }
+                if site.config.http.limits != Limits::DEFAULT {
+                    return Err(Failure::site(
+                        Diagnostic::error("a host's own site has limits")
+                            .at(host.place.clone())
+                            .hint("one server has one set of them: write them into `[http]` of the `applgen.toml` at the top"),
                     ));
                 }
                 if let Some(nested) = site.config.hosts.first() {

@@ -82,8 +82,9 @@ impl Target {
         let mut flags = FLAGS.to_vec();
         match self {
             Self::Unix | Self::Tap => flags.push("-Ctarget-feature=+crt-static"),
-            // How machines' kernels are linked is their own build script's.
-            Self::Kvm | Self::Xen => {}
+            // A table of a switch is larger than its comparisons. How machines'
+            // kernels are linked is their own build script's.
+            Self::Kvm | Self::Xen => flags.push("-Cjump-tables=no"),
         }
         flags
     }
@@ -138,11 +139,13 @@ pub enum Feature {
     Ipv6,
     /// The IPv4 address from a DHCP server.
     Dhcp,
+    /// Virtual hosts, and redirects and rewrites with patterns.
+    Rules,
 }
 
 impl Feature {
     /// Every feature.
-    pub const ALL: &[Self] = &[Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp];
+    pub const ALL: &[Self] = &[Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp, Self::Rules];
 
     /// The word that names it in manifests.
     pub fn name(self) -> &'static str {
@@ -151,21 +154,21 @@ impl Feature {
             Self::Dns => "dns",
             Self::Ipv6 => "ipv6",
             Self::Dhcp => "dhcp",
+            Self::Rules => "rules",
         }
     }
 
     /// The feature of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp]
-            .into_iter()
-            .find(|feature| feature.name() == name)
+        let mut all = Self::ALL.iter().copied();
+        all.find(|feature| feature.name() == name)
     }
 
     /// Whether it is something to serve, without which there is no server.
     fn is_protocol(self) -> bool {
         match self {
             Self::Http | Self::Dns => true,
-            Self::Ipv6 | Self::Dhcp => false,
+            Self::Ipv6 | Self::Dhcp | Self::Rules => false,
         }
     }
 
@@ -174,7 +177,8 @@ impl Feature {
     fn cargo_feature(self, target: Target) -> Option<&'static str> {
         match (target, self) {
             (Target::Unix, Self::Http | Self::Dns) => Some(self.name()),
-            // The network of a process is its host's, or all that there is.
+            // The network of a process is its host's, or all that there is; and
+            // processes are not counted in bytes.
             (Target::Unix | Target::Tap, _) => None,
             (Target::Kvm | Target::Xen, feature) => Some(feature.name()),
         }
@@ -211,6 +215,8 @@ impl Features {
                 }
             }
             let serves = features.has(Feature::Http) || features.has(Feature::Dns);
+            // Rules are HTTP's.
+            let serves = serves && (features.has(Feature::Http) || !features.has(Feature::Rules));
             let kernel = features.cargo_features(target);
             if serves
                 && all
@@ -228,6 +234,9 @@ impl Features {
     pub fn without(&self, feature: Feature) -> Self {
         let mut reasons = self.reasons.clone();
         reasons.remove(&feature);
+        if feature == Feature::Http {
+            reasons.remove(&Feature::Rules);
+        }
         Self { reasons }
     }
 
@@ -276,7 +285,7 @@ mod tests {
     fn every_kernel_of_a_target_is_listed_once() {
         assert_eq!(Features::all_for(Target::Tap).len(), 1);
         assert_eq!(Features::all_for(Target::Unix).len(), 3);
-        assert_eq!(Features::all_for(Target::Kvm).len(), 12);
+        assert_eq!(Features::all_for(Target::Kvm).len(), 20);
     }
 
     #[test]

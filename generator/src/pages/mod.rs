@@ -116,6 +116,7 @@ fn build(
     if let Some(base) = &site.config.base_url {
         settings.base_url.clone_from(base);
     }
+    output.base_url = Some(settings.base_url.trim_end_matches('/').to_owned());
     check_settings(&settings, &files, &source, diagnostics)?;
     let mut files = files.with_theme(settings.theme.clone());
     let entries = content::load(

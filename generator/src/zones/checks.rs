@@ -29,7 +29,13 @@ impl<'z> Index<'z> {
         for record in records {
             let owner = record.owner.to_ascii_lowercase();
             let mut at = owner.as_slice();
-            while !at.eq_ignore_ascii_case(apex)
+            // Hashed owners lie below the apex and are not its children (RFC
+            // 5155 §7.1), so that a DNAME there may have them.
+            let hashed = record.kind == number::NSEC3
+                || (record.kind == number::RRSIG
+                    && record.data.starts_with(&number::NSEC3.to_be_bytes()));
+            while !hashed
+                && !at.eq_ignore_ascii_case(apex)
                 && let Some(parent) = name::parent(at)
                 && index.above.insert(parent.to_vec())
             {

@@ -5,6 +5,7 @@ mod bad_input;
 mod commands;
 mod decks;
 mod files;
+mod guests;
 mod manual;
 mod rules;
 mod serve;

@@ -6,7 +6,7 @@ use super::hosts::Names;
 use super::rules::{self, Rule};
 use crate::MAX_BUNDLE_BYTES;
 use crate::hash::{group_of, path_hash};
-use crate::http::{HostId, field};
+use crate::http::{HostId, Limits, field};
 use std::string::ToString;
 use std::vec::Vec;
 
@@ -33,6 +33,7 @@ pub fn section(
     not_found_depth: usize,
     names: &Names,
     rules: &[(HostId, Rule)],
+    limits: &Limits,
 ) -> Result<Pieces, WriteError> {
     let log2 = groups_log2(chunks.len());
     let mut chunks: Vec<(u64, Chunk<'_>)> = chunks
@@ -108,6 +109,7 @@ pub fn section(
     ] {
         pieces.bytes(&number.to_le_bytes());
     }
+    pieces.bytes(&limits.encoded());
     for area in areas {
         pieces.append(area);
     }

@@ -24,14 +24,14 @@ impl Long {
         &self.bytes
     }
 
-    /// Appends what `read` puts into the room that is left; it says how much.
-    pub fn fill(&mut self, read: impl FnOnce(&mut [u8]) -> usize) {
-        let length = self.bytes.len();
+    /// Appends of these bytes as many as there is room for; how many.
+    pub fn take(&mut self, bytes: &[u8]) -> usize {
+        let room = LONG_REQUEST_BYTES - self.bytes.len();
+        let bytes = bytes.get(..room).unwrap_or(bytes);
         // It takes its memory the first time, and keeps it.
-        self.bytes.reserve_exact(LONG_REQUEST_BYTES - length);
-        self.bytes.resize(LONG_REQUEST_BYTES, 0);
-        let read = read(self.bytes.get_mut(length..).unwrap_or_default());
-        self.bytes.truncate(length + read);
+        self.bytes.reserve_exact(room);
+        self.bytes.extend_from_slice(bytes);
+        bytes.len()
     }
 
     /// Drops bytes from its front.
