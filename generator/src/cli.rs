@@ -117,6 +117,9 @@ pub struct Build {
     /// Write the image to FILE, and its manifest to FILE.json
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// Build a website's drafts too
+    #[arg(long)]
+    pub drafts: bool,
 }
 
 /// Arguments of `run`.
@@ -140,6 +143,9 @@ pub struct Run {
     /// Log each HTTP request to standard error, in the Common Log Format
     #[arg(long)]
     pub log: bool,
+    /// Build a website's drafts too
+    #[arg(long)]
+    pub drafts: bool,
 }
 
 /// Arguments of `check`.
@@ -151,6 +157,9 @@ pub struct Check {
     /// Fail on what is suspicious in DNS zones too
     #[arg(long)]
     pub strict: bool,
+    /// Check a website's drafts too
+    #[arg(long)]
+    pub drafts: bool,
 }
 
 /// Arguments of `inspect`.

@@ -109,7 +109,7 @@ fn build(
     let entries = content::load(
         &files,
         &settings,
-        site.config.drafts,
+        crate::site::config::drafts_wanted(),
         limit_bytes,
         diagnostics,
     )?;

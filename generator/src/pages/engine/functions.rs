@@ -325,8 +325,14 @@ fn generated_hash(shared: &Shared, path: &str) -> Option<String> {
     if path.starts_with("giallo") {
         return Some(hex(&Sha256::digest(path)));
     }
+    if path.starts_with("search_index.") || path == "elasticlunr.min.js" {
+        return Some(shared.content_hash());
+    }
     path.strip_suffix(".css")?;
-    let sheets = shared.sheets().iter().filter_map(|sheet| sheet.as_ref().ok());
+    let sheets = shared
+        .sheets()
+        .iter()
+        .filter_map(|sheet| sheet.as_ref().ok());
     let sheet = sheets.into_iter().find(|sheet| sheet.path == path)?;
     Some(hex(&Sha256::digest(&sheet.css)))
 }
