@@ -379,10 +379,17 @@ fn assets(files: &Files, settings: &Settings, entries: &mut [Entry]) {
         }
         let mut directory = path.rfind('/').map_or("", |at| &path[..=at]);
         let mut near = true;
+        // In each language it goes to the nearest page above it.
+        let mut languages: Vec<String> = Vec::new();
         loop {
             if let Some(found) = owners.get(directory) {
+                let known = languages.len();
                 for at in found {
                     let entry = &mut entries[*at];
+                    if languages[..known].contains(&entry.lang) {
+                        continue;
+                    }
+                    languages.push(entry.lang.clone());
                     if near || !entry.section {
                         entry.assets.push(Asset {
                             relative: path.to_owned(),
@@ -391,7 +398,6 @@ fn assets(files: &Files, settings: &Settings, entries: &mut [Entry]) {
                         });
                     }
                 }
-                break;
             }
             if directory.is_empty() {
                 break;

@@ -123,7 +123,7 @@ fn build(
     let entries = content::load(
         &files,
         &settings,
-        site.config.drafts,
+        crate::site::config::drafts_wanted(),
         limit_bytes,
         (memory, configuration),
         diagnostics,

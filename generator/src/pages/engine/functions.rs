@@ -333,6 +333,9 @@ fn generated_hash(shared: &Shared, path: &str) -> Option<String> {
     if path.starts_with("giallo") {
         return Some(hex(&Sha256::digest(path)));
     }
+    if path.starts_with("search_index.") || path == "elasticlunr.min.js" {
+        return Some(shared.content_hash());
+    }
     path.strip_suffix(".css")?;
     let sheets = shared
         .sheets()

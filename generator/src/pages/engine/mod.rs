@@ -21,6 +21,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, RwLock, Weak},
 };
 
+use sha2::{Digest, Sha256};
 use tera::{Context, Map, Tera, Value};
 
 use super::{
@@ -62,6 +63,7 @@ pub struct Shared {
     answers: Mutex<HashMap<trace::Asked, u64>>,
     /// Compiled style sheets, once somebody asks.
     sheets: OnceLock<Vec<Result<Sheet, Diagnostic>>>,
+    content_hash: OnceLock<String>,
     contexts: HashMap<String, Context>,
     sources: HashMap<String, SourceText>,
     tera: OnceLock<Weak<Tera>>,
@@ -93,6 +95,24 @@ pub struct Parts {
 }
 
 impl Shared {
+    /// A fingerprint of all that pages are made from, for what is known only
+    /// after them: the search index.
+    pub fn content_hash(&self) -> String {
+        let hash = self.content_hash.get_or_init(|| {
+            let mut hash = Sha256::new();
+            for (path, file) in self.files.below("content") {
+                hash.update(path);
+                if path.ends_with(".md")
+                    && let Ok(bytes) = file.read(self.limit_bytes)
+                {
+                    hash.update(bytes);
+                }
+            }
+            functions::hex(&hash.finalize())
+        });
+        hash.clone()
+    }
+
     /// The style sheets of the site, then those of its theme.
     pub fn sheets(&self) -> &[Result<Sheet, Diagnostic>] {
         self.sheets_by(|directory| sass::compile(&self.files, directory, self.limit_bytes))
@@ -148,6 +168,7 @@ impl Engine {
             told: Mutex::default(),
             answers: Mutex::default(),
             sheets: OnceLock::new(),
+            content_hash: OnceLock::new(),
             contexts,
             sources,
             tera: OnceLock::new(),

@@ -54,10 +54,11 @@ pub fn resolve(target: &str, around: &Surroundings<'_>, rendered: &mut Rendered)
         return format!("{permalink}{target}");
     }
     // A file beside the page: its whole address works in lists and feeds too.
-    let beside = !target.contains('/')
-        && !target.starts_with('#')
+    let first = target.split(['/', '?', '#']).next().unwrap_or_default();
+    let beside = !target.starts_with(['/', '#'])
+        && !target.starts_with("..")
         && !target.is_empty()
-        && !target.contains(':');
+        && !first.contains(':');
     match around.permalink {
         Some(permalink) if beside => format!("{permalink}{target}"),
         _ => target.to_owned(),

@@ -372,18 +372,20 @@ fn language(fields: &mut Fields<'_>, default: Option<&Language>) -> Language {
             fields.wrong("taxonomies", node, "a list of tables");
         }
     }
-    // A language does not inherit what goes into the index.
+    // A language does not inherit what goes into the index, but its form.
     let search = match fields.table("search") {
         Some(node) => search(&mut fields.within(node)),
-        None => Search::default(),
+        None => Search {
+            index_format: default.map_or_else(
+                || Search::default().index_format,
+                |d| d.search.index_format.clone(),
+            ),
+            ..Search::default()
+        },
     };
     Language {
-        title: fields
-            .text("title")
-            .or_else(|| default.and_then(|d| d.title.clone())),
-        description: fields
-            .text("description")
-            .or_else(|| default.and_then(|d| d.description.clone())),
+        title: fields.text("title"),
+        description: fields.text("description"),
         generate_feeds: feeds.unwrap_or(false),
         feed_filenames,
         taxonomies,
