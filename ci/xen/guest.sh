@@ -48,6 +48,7 @@ address() {
 }
 
 id_of() { xl domid "$1" 2>/dev/null || true; }
+present() { [[ -n $(id_of "$1") ]]; }
 gone() { [[ -z $(id_of "$1") ]]; }
 answers() { curl -s -o /dev/null --max-time 2 "http://$1/"; }
 
