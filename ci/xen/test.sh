@@ -58,8 +58,9 @@ kdig @192.0.2.4 +notcp +ignore +noedns long.example.org TXT | grep -q 'flags: qr
 [[ $(kdig @192.0.2.4 +noedns +short long.example.org TXT | wc -c) -gt 1000 ]] ||
     fail "a truncated answer does not come by TCP"
 answers 192.0.2.4 || fail "the guest with zones serves no page"
-for _ in $(seq 500); do echo www.example.org A; done >questions
-kdig @192.0.2.4 +tcp +keepopen +short $(cat questions) >answers.out 2>&1 || true
+questions=()
+for _ in $(seq 500); do questions+=(www.example.org A); done
+kdig @192.0.2.4 +tcp +keepopen +short "${questions[@]}" >answers.out 2>&1 || true
 [[ $(grep -c '^192\.0\.2\.80$' answers.out) == 500 ]] || { head answers.out; fail "not 500 answers on one connection"; }
 xl destroy zones
 passed "DNS over UDP and TCP; truncation; 500 questions on one connection"
@@ -160,7 +161,8 @@ wait_for 30 "no answer through a new backend" answers "$files"
 same 20MB.bin "http://$files/20MB.bin"
 passed "backend restart; 20 MB through the new one"
 xl network-detach files 0
-wait_for 20 "the interface is still there" eval '! ip link show "$vif" >/dev/null 2>&1'
+vanished() { ! ip link show "$vif" >/dev/null 2>&1; }
+wait_for 20 "the interface is still there" vanished
 xl network-attach files bridge=xenbr0
 wait_for 30 "no answer after an interface was taken and given" answers "$files"
 passed "an interface taken away and given again"
