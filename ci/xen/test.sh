@@ -82,18 +82,39 @@ xenstore-write "/local/domain/$(id_of files)/control/shutdown" ''
 answers "$files" || fail "no answer after a refused suspend"
 passed "suspend refused, and served on"
 
-old=$(id_of oscon14)
-: >"$(console oscon14)"
-xl reboot oscon14
-renewed() { local id && id=$(id_of oscon14) && [[ -n $id && $id != "$old" ]]; }
-wait_for 60 "no new domain after reboot" renewed
-talk=$(address oscon14)
-wait_for 30 "no answer after reboot" answers "$talk"
-passed "reboot: domain $old became $(id_of oscon14)"
-
+# A guest that reboots is made anew by the `xl` that made it, from where that
+# stands: the guest's folder if it stays in front (`-F`), else `/`, and then the
+# kernel has to be named by its whole path.
+# reboots : it comes back as another domain, and answers.
+reboots() {
+    local old talk
+    old=$(id_of oscon14)
+    : >"$(console oscon14)"
+    xl reboot oscon14
+    renewed() { local id && id=$(id_of oscon14) && [[ -n $id && $id != "$old" ]]; }
+    wait_for 60 "no new domain after reboot" renewed
+    talk=$(address oscon14)
+    wait_for 30 "no answer after reboot" answers "$talk"
+    passed "reboot, $1: domain $old became $(id_of oscon14)"
+}
 xl shutdown -w oscon14 >/dev/null
 wait_for 30 "it is still there after shutdown" gone oscon14
 passed "shutdown"
+create oscon14 "kernel=\"$PWD/oscon14.xen\""
+address oscon14 >/dev/null
+reboots "the kernel by its whole path"
+xl shutdown -w oscon14 >/dev/null
+wait_for 30 "it is still there after shutdown" gone oscon14
+: >"$(console oscon14)"
+xl create -F oscon14.xl >xl.front 2>&1 &
+front=$!
+address oscon14 >/dev/null
+reboots "the configuration untouched, \`xl create -F\` in its folder"
+xl shutdown oscon14 >/dev/null
+wait "$front" || { cat xl.front; fail "\`xl create -F\` ended with $? after a shutdown"; }
+wait_for 30 "it is still there after shutdown" gone oscon14
+passed "shutdown ends \`xl create -F\` with 0"
+
 xl destroy files
 wait_for 30 "it is still there after destroy" gone files
 create files
@@ -129,6 +150,18 @@ create oscon14 'vif=["ip=192.0.2.77"]' 'cmdline="ip=192.0.2.78/24 http=80"'
 [[ $(address oscon14) == 192.0.2.78 ]] || fail "the command line does not win"
 xl destroy oscon14
 passed "addresses from XenStore and from the command line"
+
+# Zones, where the site has them: UDP, TCP, and what does not fit into UDP.
+create zones
+says_dns() { says zones '^listening dns://192.0.2.4'; }
+wait_for 60 "zones does not say that it listens" says_dns
+[[ $(kdig +short @192.0.2.4 www.example.org) == 192.0.2.80 ]] || fail "no answer over UDP"
+[[ $(kdig +short +tcp @192.0.2.4 www.example.org AAAA) == 2001:db8::80 ]] || fail "no answer over TCP"
+kdig +ignore +noedns @192.0.2.4 many.example.org TXT >cut
+grep -q '^;; Flags:.* tc' cut || fail "8 kB over UDP are not cut off"
+[[ $(kdig +short @192.0.2.4 many.example.org TXT | wc -l) == 40 ]] || fail "not whole over TCP"
+xl destroy zones
+passed "DNS over UDP and TCP"
 
 # Bad input: a line that says what is wrong, and a domain that crashed.
 # crashes WHAT PATTERN SETTING… : `on_crash` is kept from destroying it.
