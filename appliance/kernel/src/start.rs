@@ -219,11 +219,17 @@ fn words<'a>(bundle: &Bundle<'a>, line: &'a str) -> Words<'a> {
     let Ok(defaults) = str::from_utf8(section) else {
         fail(Exit::Bundle, &[&"the boot words in the bundle are no text"]);
     };
-    let read = |text| match Words::parse(text, Keys::GUEST) {
-        Ok(words) => words,
-        Err(error) => fail(Exit::Words, &[&error]),
-    };
-    read(line).or(read(defaults))
+    let mut words = Words::default();
+    // Later words win.
+    let all = [defaults, line]
+        .into_iter()
+        .flat_map(str::split_ascii_whitespace);
+    for word in all {
+        if let Err(error) = words.take(word, Keys::GUEST) {
+            fail(Exit::Words, &[&error]);
+        }
+    }
+    words
 }
 
 fn too_little_memory(error: TooLittle) -> ! {

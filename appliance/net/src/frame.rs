@@ -9,9 +9,11 @@ use crate::tcp::segment::Segment;
 use crate::wire::{ETHERNET_BYTES, ICMP, IPV4_BYTES, TCP, UDP, checksum, fold, sum};
 #[cfg(feature = "ipv6")]
 use crate::wire::{ICMPV6, IPV6_BYTES};
+use core::hash::Hasher;
 use core::net::Ipv4Addr;
 #[cfg(feature = "ipv6")]
 use core::net::Ipv6Addr;
+use siphasher::sip::SipHasher13;
 use smoltcp::wire::{EthernetAddress, IpAddress};
 
 /// A frame that is for this machine.
@@ -57,7 +59,7 @@ pub enum Kind<'f> {
 }
 
 /// The two ends of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flow {
     /// The client's address.
     pub remote: IpAddress,
@@ -302,6 +304,28 @@ impl Datagram<'_> {
 }
 
 impl Flow {
+    /// A keyed hash of it, and of a number of 32 bits.
+    pub fn hash(&self, key: (u64, u64), number: u32) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(key.0, key.1);
+        match (self.remote, self.local) {
+            (IpAddress::Ipv4(remote), IpAddress::Ipv4(local)) => {
+                hasher.write_u64(u64::from(remote.to_bits()) << 32 | u64::from(local.to_bits()));
+            }
+            #[cfg(feature = "ipv6")]
+            (remote, local) => {
+                for address in [remote, local] {
+                    if let IpAddress::Ipv6(address) = address {
+                        hasher.write_u64((address.to_bits() >> 64) as u64);
+                        hasher.write_u64(address.to_bits() as u64);
+                    }
+                }
+            }
+        }
+        let ports = u32::from(self.remote_port) << 16 | u32::from(self.local_port);
+        hasher.write_u64(u64::from(ports) << 32 | u64::from(number));
+        hasher.finish()
+    }
+
     /// The flow of a segment that this side sent; `ports` is its beginning.
     fn of_own((source, destination): (IpAddress, IpAddress), ports: &[u8]) -> Option<Self> {
         let &[s1, s2, d1, d2] = ports.first_chunk()?;

@@ -82,7 +82,7 @@ impl<'b> Server<'b> {
         #[cfg(feature = "dhcp")]
         let dhcp = parts.dhcp.then(|| Dhcp::new(parts.keys[4]));
         let [h0, h1, s0, s1, ..] = parts.keys;
-        let tcp = Tcp::new(&parts.plan, (h0, h1), (s0, s1));
+        let tcp = Tcp::new(&parts.plan, &parts.services.limits(), (h0, h1), (s0, s1));
         Ok(Self {
             link: parts.link,
             services: parts.services,

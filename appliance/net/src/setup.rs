@@ -16,7 +16,10 @@ use core::hash::Hasher;
 use siphasher::sip::SipHasher13;
 use smoltcp::wire::{IpAddress, Ipv4Cidr};
 #[cfg(feature = "http")]
-use {applgen_bundle::boot::Log, applgen_http::log::Format};
+use {
+    applgen_bundle::{Section, boot::Log, http::Site},
+    applgen_http::log::Format,
+};
 
 /// Bytes of randomness that a server wants from its platform.
 pub const SEED_BYTES: usize = 32;
@@ -126,7 +129,7 @@ impl<'b> Setup<'b> {
         #[cfg(feature = "http")]
         let http = match self.bundle.section(applgen_bundle::TAG_HTTP) {
             Some(section) => Some(Http {
-                site: applgen_bundle::http::Site::parse(section).map_err(SetupError::Section)?,
+                site: site(section)?,
                 at: at(self.words.http, HTTP_PORT, "http=", link, dhcp)?,
                 log: match self.words.log {
                     Some(Log::Common) => Some(Format::Common),
@@ -184,6 +187,16 @@ impl<'b> Setup<'b> {
     }
 }
 
+/// The site in a section, if this kernel can serve all of it.
+#[cfg(feature = "http")]
+fn site(section: Section<'_>) -> Result<Site<'_>, SetupError> {
+    let site = Site::parse(section).map_err(SetupError::Section)?;
+    if cfg!(not(feature = "rules")) && !(site.hosts().is_empty() && site.rules().is_empty()) {
+        return Err(SetupError::NoRules);
+    }
+    Ok(site)
+}
+
 /// Where a service listens, by its word.
 fn at(
     word: Option<Listen>,
@@ -239,6 +252,8 @@ pub enum SetupError {
     /// The section of zones is damaged or of another version.
     #[cfg(feature = "dns")]
     Zones(applgen_bundle::dns::ZonesError),
+    /// The site has virtual hosts or rules, and this kernel knows none.
+    NoRules,
     /// No word says what the own address is, and there is no DHCP here.
     NoAddress,
     /// `ip=dhcp`, and this kernel has no DHCP.
@@ -289,6 +304,9 @@ impl Show for SetupError {
             Self::Section(error) => error.show(out),
             #[cfg(feature = "dns")]
             Self::Zones(error) => error.show(out),
+            Self::NoRules => {
+                out("the site has virtual hosts or rules, which this kernel was built without");
+            }
             Self::NoAddress => {
                 out("no address\n\nhint: `ip=192.0.2.2/24 gw=192.0.2.1`, or `ip6=`");
             }

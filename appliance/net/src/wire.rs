@@ -130,17 +130,15 @@ pub fn headers(frame: &mut [u8], packet: &Packet) {
             else {
                 return;
             };
-            let [l1, l2] = length.to_be_bytes();
-            let [s1, s2, s3, s4] = source.octets();
-            let [d1, d2, d3, d4] = destination.octets();
+            header[..2].copy_from_slice(&[0x45, 0]);
+            header[2..4].copy_from_slice(&length.to_be_bytes());
             // Not to be fragmented, so that it needs no number (RFC 6864).
-            *header = [
-                0x45, 0, l1, l2, 0, 0, 0x40, 0, hops, protocol, 0, 0, s1, s2, s3, s4, d1, d2, d3,
-                d4,
-            ];
-            let [c1, c2] = (!fold(sum(header))).to_be_bytes();
-            header[10] = c1;
-            header[11] = c2;
+            header[4..8].copy_from_slice(&[0, 0, 0x40, 0]);
+            header[8..12].copy_from_slice(&[hops, protocol, 0, 0]);
+            header[12..16].copy_from_slice(&source.octets());
+            header[16..].copy_from_slice(&destination.octets());
+            let sum = !fold(sum(header));
+            header[10..12].copy_from_slice(&sum.to_be_bytes());
             0x0800
         }
         #[cfg(feature = "ipv6")]

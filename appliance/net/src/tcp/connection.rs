@@ -190,6 +190,11 @@ impl Connection {
         self.una
     }
 
+    /// What a segment changes that is taken, and one that is not does not.
+    pub fn mark(&self) -> (State, u32, u32) {
+        (self.state, self.una, self.received)
+    }
+
     /// Ends it, behind what is in the ring.
     pub fn close(&mut self) {
         if !self.closing {

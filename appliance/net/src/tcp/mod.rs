@@ -23,24 +23,21 @@ mod timing;
 
 use crate::frame::Flow;
 use crate::limits::{
-    FULL_MICROS, HANDSHAKE_MICROS, IDLE_MICROS, LINGER_MICROS, REQUEST_MICROS, SEGMENTS_PER_TURN,
-    SEND_MICROS, STALLED_MICROS, TIME_WAIT_MICROS,
+    FEWEST_CONNECTIONS, FULL_MICROS, HANDSHAKE_MICROS, LINGER_MICROS, Limits, SEGMENTS_PER_TURN,
+    STALLED_MICROS, TIME_WAIT_MICROS,
 };
 use crate::link::Link;
 use crate::plan::Plan;
-use crate::queue::{Queues, Waiting};
+use crate::queue::{Line, Queues, Waiting};
 use crate::service::{HEAD_BYTES, Services, Surroundings};
 use crate::turn::Turn;
 use crate::wire::Out;
-use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 use connection::Verdict;
-use core::hash::{Hash, Hasher};
 use long::LongRequests;
 use opening::Isn;
 use segment::Segment;
-use siphasher::sip::SipHasher13;
 use slot::{Progress, Slot};
 use smoltcp::wire::EthernetAddress;
 
@@ -49,15 +46,17 @@ const NONE: u16 = u16::MAX;
 /// How long to wait where something cannot go on for want of room.
 const RELUCTANT_MICROS: u64 = 10_000;
 
-/// Time-outs, by what is waited for.
-const TIMEOUTS: [(Waiting, u64); 6] = [
-    (Waiting::Handshake, HANDSHAKE_MICROS),
-    (Waiting::Idle, IDLE_MICROS),
-    (Waiting::Request, REQUEST_MICROS),
-    (Waiting::Send, SEND_MICROS),
-    (Waiting::Linger, LINGER_MICROS),
-    (Waiting::TimeWait, TIME_WAIT_MICROS),
-];
+/// Time-outs in microseconds, by what is waited for.
+fn timeouts(limits: &Limits) -> [(Waiting, u64); 6] {
+    [
+        (Waiting::Handshake, HANDSHAKE_MICROS),
+        (Waiting::Idle, limits.idle_micros),
+        (Waiting::Request, limits.request_micros),
+        (Waiting::Send, limits.send_micros),
+        (Waiting::Linger, LINGER_MICROS),
+        (Waiting::TimeWait, TIME_WAIT_MICROS),
+    ]
+}
 
 /// All connections.
 #[derive(Debug)]
@@ -73,34 +72,39 @@ pub struct Tcp<'b> {
     /// Not after the first of them.
     next_due: u64,
     /// Places that have something to do.
-    active: VecDeque<u16>,
+    active: Line,
     long: LongRequests,
     head: Vec<u8>,
     /// Places that are kept free for those who come next.
     reserve: u16,
     stopping: bool,
+    timeouts: [(Waiting, u64); 6],
+    /// Connections of one address; no limit where it is as many as there are.
+    per_address: usize,
 }
 
 impl<'b> Tcp<'b> {
     /// None yet, with places for so many as the plan says.
     #[inline(never)]
-    pub fn new(plan: &Plan, hash_key: (u64, u64), isn_key: (u64, u64)) -> Self {
-        let places = usize::from(plan.connections);
-        let mut slots = Vec::with_capacity(places);
-        slots.resize_with(places, || Slot::new(plan.transmit_bytes));
+    pub fn new(plan: &Plan, limits: &Limits, hash_key: (u64, u64), isn_key: (u64, u64)) -> Self {
+        // With fewer than this nothing would be left beside the reserve.
+        let places = usize::from(plan.connections).min(limits.connections.max(FEWEST_CONNECTIONS));
+        let slots = (0..places).map(|_| Slot::new(plan.transmit_bytes));
         Self {
-            slots,
+            slots: slots.collect(),
             buckets: vec![NONE; places.next_power_of_two()],
             hash_key,
             isn: Isn::new(isn_key),
-            queues: Queues::new(plan.connections),
+            queues: Queues::new(places as u16),
             due: vec![u64::MAX; places],
             next_due: u64::MAX,
-            active: VecDeque::with_capacity(places),
+            active: Line::new(places),
             long: LongRequests::new(plan.long_requests),
             head: vec![0; HEAD_BYTES],
-            reserve: (plan.connections / 8).clamp(1, 64),
+            reserve: (places as u16 / 8).clamp(1, 64),
             stopping: false,
+            timeouts: timeouts(limits),
+            per_address: limits.per_address,
         }
     }
 
@@ -137,8 +141,13 @@ impl<'b> Tcp<'b> {
             let Some(slot) = self.slots.get_mut(usize::from(key)) else {
                 return;
             };
-            slot.peer = sender;
+            let before = slot.connection.mark();
             let verdict = slot.connection.arrive(segment, arrival.micros);
+            // Frames follow a client that comes by another way now; but not to
+            // whoever knows its address and port, and none of its numbers.
+            if slot.connection.mark() != before {
+                slot.peer = sender;
+            }
             self.activate(key);
             verdict
         } else if segment.opens()
@@ -172,12 +181,12 @@ impl<'b> Tcp<'b> {
         self.make_room(turn);
         let mut is_full = false;
         // Who is not done goes to the end, for the next turn.
-        for _ in 0..self.active.len() {
+        for _ in 0..self.active.length {
             if !turn.nic.has_room() {
                 is_full = true;
                 break;
             }
-            let Some(key) = self.active.pop_front() else {
+            let Some(key) = self.active.take() else {
                 break;
             };
             if let Some(slot) = self.slots.get_mut(usize::from(key)) {
@@ -187,7 +196,7 @@ impl<'b> Tcp<'b> {
         }
         let now = turn.clock.micros();
         let waiting = self.next_timeout().min(self.next_due);
-        match (self.active.is_empty(), is_full) {
+        match (self.active.length == 0, is_full) {
             (true, _) => waiting,
             (false, false) => now,
             (false, true) => waiting.min(now + FULL_MICROS),
@@ -319,7 +328,7 @@ impl<'b> Tcp<'b> {
         if let Some(slot) = self.slots.get_mut(usize::from(key))
             && !core::mem::replace(&mut slot.active, true)
         {
-            self.active.push_back(key);
+            self.active.append(key);
         }
     }
 
@@ -343,7 +352,7 @@ impl<'b> Tcp<'b> {
     }
 
     fn next_timeout(&self) -> u64 {
-        let timeouts = TIMEOUTS.iter().filter_map(|&(waiting, timeout)| {
+        let timeouts = self.timeouts.iter().filter_map(|&(waiting, timeout)| {
             let (_, since) = self.queues.oldest(waiting)?;
             Some(since.saturating_add(timeout))
         });
@@ -354,7 +363,7 @@ impl<'b> Tcp<'b> {
     #[inline(never)]
     fn expire(&mut self, turn: &mut Turn<'_, 'b>) {
         let now = turn.clock.micros();
-        for (waiting, timeout) in TIMEOUTS {
+        for (waiting, timeout) in self.timeouts {
             while let Some((key, since)) = self.queues.oldest(waiting) {
                 if now < since.saturating_add(timeout) {
                     break;
@@ -371,11 +380,10 @@ impl<'b> Tcp<'b> {
 
     /// Ends a connection whose request took too long, with an answer.
     fn expire_request(&mut self, key: u16, turn: &mut Turn<'_, 'b>) {
-        let Some(slot) = self.slots.get_mut(usize::from(key)) else {
-            return;
-        };
-        let Some(flow) = slot.flow else {
-            return;
+        let slot = self.slots.get_mut(usize::from(key));
+        let Some((slot, flow)) = slot.and_then(|slot| slot.flow.map(|flow| (slot, flow))) else {
+            // Nobody's: not to be met here again.
+            return self.free(key);
         };
         let mut with = Surroundings {
             clock: turn.clock,
@@ -454,9 +462,7 @@ impl<'b> Tcp<'b> {
     }
 
     fn bucket(&self, flow: &Flow) -> usize {
-        let mut hasher = SipHasher13::new_with_keys(self.hash_key.0, self.hash_key.1);
-        flow.hash(&mut hasher);
-        hasher.finish() as usize & (self.buckets.len() - 1)
+        flow.hash(self.hash_key, 0) as usize & (self.buckets.len() - 1)
     }
 
     fn find(&self, flow: &Flow) -> Option<u16> {

@@ -6,9 +6,7 @@ use super::{Arrival, NONE, Tcp};
 use crate::frame::Flow;
 use crate::queue::Waiting;
 use crate::service::Conversation;
-use core::hash::{Hash, Hasher};
-use siphasher::sip::SipHasher13;
-use smoltcp::wire::EthernetAddress;
+use smoltcp::wire::{EthernetAddress, IpAddress};
 
 /// Initial sequence numbers: nobody who does not see them can guess them
 /// (RFC 6528): a keyed hash of the flow and of a counter, so that no two
@@ -16,7 +14,7 @@ use smoltcp::wire::EthernetAddress;
 #[derive(Debug)]
 pub struct Isn {
     key: (u64, u64),
-    opened: u64,
+    opened: u32,
 }
 
 impl Isn {
@@ -27,10 +25,7 @@ impl Isn {
 
     fn next(&mut self, flow: &Flow) -> u32 {
         self.opened = self.opened.wrapping_add(1);
-        let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
-        flow.hash(&mut hasher);
-        self.opened.hash(&mut hasher);
-        hasher.finish() as u32
+        flow.hash(self.key, self.opened) as u32
     }
 }
 
@@ -43,6 +38,10 @@ impl<'b> Tcp<'b> {
         sender: EthernetAddress,
         arrival: &mut Arrival<'_, 'b>,
     ) {
+        if !self.has_room_for(&segment.flow, arrival.micros) {
+            // As below.
+            return;
+        }
         let Some(key) = self.place() else {
             // The client tries again in a second.
             return;
@@ -61,6 +60,44 @@ impl<'b> Tcp<'b> {
         self.activate(key);
     }
 
+    /// Whether a client may have a further connection. At its limit its own
+    /// that has been idle for longest closes instead. Handshakes do not count:
+    /// anybody can begin one in another's name.
+    fn has_room_for(&mut self, flow: &Flow, now: u64) -> bool {
+        if self.per_address >= self.slots.len() {
+            return true;
+        }
+        let network = network(flow.remote);
+        let mut count = 0;
+        let mut oldest: Option<(u64, u16)> = None;
+        for key in 0..self.places() {
+            let slot = self.slots.get(usize::from(key));
+            let other = slot.and_then(|slot| slot.flow);
+            if other.is_none_or(|other| self::network(other.remote) != network) {
+                continue;
+            }
+            match self.waiting(key) {
+                Waiting::Idle => {
+                    let since = self.queues.since(key);
+                    if oldest.is_none_or(|(least, _)| since < least) {
+                        oldest = Some((since, key));
+                    }
+                }
+                Waiting::Request | Waiting::Send => {}
+                _ => continue,
+            }
+            count += 1;
+        }
+        if count < self.per_address {
+            return true;
+        }
+        let Some((_, key)) = oldest else {
+            return false;
+        };
+        self.end(key, now);
+        true
+    }
+
     /// A place for a new connection: a free one, or else that of the oldest
     /// that is only remembered, or of the oldest whose handshake is not over.
     fn place(&mut self) -> Option<u16> {
@@ -74,5 +111,15 @@ impl<'b> Tcp<'b> {
         debug_assert_ne!(key, NONE);
         self.free(key);
         Some(key)
+    }
+}
+
+/// What counts as one client: an IPv4 address, or an IPv6 network of 64 bits,
+/// the smallest that a customer is given.
+fn network(address: IpAddress) -> (bool, u64) {
+    match address {
+        IpAddress::Ipv4(address) => (false, address.to_bits().into()),
+        #[cfg(feature = "ipv6")]
+        IpAddress::Ipv6(address) => (true, (address.to_bits() >> 64) as u64),
     }
 }

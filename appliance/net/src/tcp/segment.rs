@@ -174,16 +174,14 @@ pub fn write(
     else {
         return;
     };
-    let [s1, s2] = flow.local_port.to_be_bytes();
-    let [d1, d2] = flow.remote_port.to_be_bytes();
-    let [q1, q2, q3, q4] = header.seq.to_be_bytes();
-    let [a1, a2, a3, a4] = header.ack.to_be_bytes();
-    let [w1, w2] = header.window.to_be_bytes();
-    let offset = (head as u8 / 4) << 4;
-    let control = header.control;
-    *fields = [
-        s1, s2, d1, d2, q1, q2, q3, q4, a1, a2, a3, a4, offset, control, w1, w2, 0, 0, 0, 0,
-    ];
+    fields[..2].copy_from_slice(&flow.local_port.to_be_bytes());
+    fields[2..4].copy_from_slice(&flow.remote_port.to_be_bytes());
+    fields[4..8].copy_from_slice(&header.seq.to_be_bytes());
+    fields[8..12].copy_from_slice(&header.ack.to_be_bytes());
+    fields[12] = (head as u8 / 4) << 4;
+    fields[13] = header.control;
+    fields[14..16].copy_from_slice(&header.window.to_be_bytes());
+    fields[16..].fill(0);
     let (option, bytes) = rest.split_at_mut_checked(options).unwrap_or_default();
     if let Some(option) = option.first_chunk_mut() {
         let [high, low] = mss_of(link.mtu, flow).to_be_bytes();

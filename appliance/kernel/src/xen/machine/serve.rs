@@ -79,7 +79,15 @@ pub fn serve(words: Words<'static>, bundle: Bundle<'static>, heap_left: impl Fn(
         Err(_) => stop(Exit::Network, &[&"the grant table is too small"]),
     };
     connect(&mut nic, &mut store);
-    let words = words.or(address(&nic, &mut store));
+    // XenStore has addresses alone.
+    let stored = address(&nic, &mut store);
+    let words = Words {
+        ip: words.ip.or(stored.ip),
+        gw: words.gw.or(stored.gw),
+        #[cfg(feature = "ipv6")]
+        ip6: words.ip6.or(stored.ip6),
+        ..words
+    };
     let mut control = Control::begin(&mut store);
 
     let setup = Setup {
@@ -126,6 +134,7 @@ pub fn serve(words: Words<'static>, bundle: Bundle<'static>, heap_left: impl Fn(
 
 /// Does what XenStore asks for; whether the server is to stop, for the first
 /// time.
+#[inline(never)]
 fn attend(
     store: &mut Store<'static, Machine>,
     nic: &mut Netfront<'static, Machine>,
@@ -202,6 +211,7 @@ fn connect(nic: &mut Netfront<'static, Machine>, store: &mut Store<'static, Mach
 }
 
 /// The address that the tool stack left in XenStore, if it did.
+#[inline(never)]
 fn address(
     nic: &Netfront<'static, Machine>,
     store: &mut Store<'static, Machine>,
