@@ -37,14 +37,20 @@ echo '<h1>files</h1>' >"$TMP/files/index.html"
 printf '[network]\nip = "192.0.2.3/24"\ngw = "192.0.2.1"\n' >"$TMP/files/applgen.toml"
 image "$TMP/files" files
 ln "$TMP/files/20MB.bin" "$TMP/in/20MB.bin"
-mkdir -p "$TMP/zones/zones"
-{
-    printf '$TTL 3600\n@ IN SOA ns admin 7 7200 900 1209600 300\n@ IN NS ns\nns IN A 192.0.2.4\n'
-    printf 'www IN A 192.0.2.80\nwww IN AAAA 2001:db8::80\n'
-    # 8 kB of text at one name: more than UDP holds.
-    for number in {1..40}; do printf 'many IN TXT "%0200d"\n' "$number"; done
-} >"$TMP/zones/zones/example.org.zone"
-printf '[network]\nip = "192.0.2.4/24"\ngw = "192.0.2.1"\n' >"$TMP/zones/applgen.toml"
+mkdir -p "$TMP/zones/zones" "$TMP/zones/static"
+echo '<h1>zones</h1>' >"$TMP/zones/static/index.html"
+printf '[network]\nip = "192.0.2.4/24"\n' >"$TMP/zones/applgen.toml"
+cat >"$TMP/zones/zones/example.org.zone" <<'ZONE'
+$TTL 3600
+@ IN SOA ns admin 2026010100 7200 900 1209600 300
+@ IN NS ns
+ns IN A 192.0.2.4
+www IN A 192.0.2.80
+ZONE
+# More than fits a datagram without EDNS.
+for number in 1 2 3 4 5 6; do
+    printf 'long IN TXT "%d%s"\n' "$number" "$(printf 'x%.0s' $(seq 200))"
+done >>"$TMP/zones/zones/example.org.zone"
 "$APPLGEN" build "$TMP/zones" --xen -o "$TMP/in/zones.xen" 2>"$TMP/build" || { cat "$TMP/build" >&2; exit 1; }
 cp ci/xen/guest.sh "$TMP/in/"
 
