@@ -150,10 +150,11 @@ create files
 wait_for 60 "no answer after destroy and create" answers "$(address files)"
 passed "destroy, and create again"
 
-# The backend goes away and comes back, as with an update of the host's module.
-modprobe -r xen-netback
+# The backend goes away and comes back, as its driver does with it.
+device=vif-$(id_of files)-0
+echo "$device" >/sys/bus/xen-backend/drivers/vif/unbind
 wait_for 20 "the guest does not see its backend go" says files 'backend went away'
-modprobe xen-netback
+echo "$device" >/sys/bus/xen-backend/drivers/vif/bind
 vif=vif$(id_of files).0
 attached() { ip link set "$vif" master xenbr0 up 2>/dev/null; }
 wait_for 20 "no $vif from a new backend" attached
