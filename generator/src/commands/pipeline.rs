@@ -48,6 +48,14 @@ pub struct Bundled {
     pub totals: Totals,
 }
 
+/// What was made of contents before, where there is a place for it.
+fn cache() -> Cache {
+    match Environment::current().cache_dir() {
+        Some(directory) => Cache::below(&directory),
+        None => Cache::none(),
+    }
+}
+
 /// Loads, renders and compresses a site. What there is to say is said.
 pub fn bundle(
     named: &Path,
@@ -74,11 +82,10 @@ pub fn bundle(
         ));
     }
 
-    let cache = match Environment::current().cache_dir() {
-        Some(directory) => Cache::below(&directory),
-        None => Cache::none(),
+    let finish = Finish::Compressed {
+        cache: cache(),
+        progress,
     };
-    let finish = Finish::Compressed { cache, progress };
     let limit_bytes = site.config.limit_bytes();
     let mut features = Features::new();
     let mut writer = BundleWriter::new();
@@ -173,7 +180,7 @@ pub fn generation(
             section.begin_host().map_err(assets::too_large)?;
         }
         sites::add_names(&mut section, &served)?;
-        let finish = Finish::live();
+        let finish = Finish::live(cache());
         let output = served.rendered.output;
         assets::fill(&mut section, output, site.config.limit_bytes(), &finish)?;
         hosts.push(finish.into_prints());

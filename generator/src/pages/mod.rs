@@ -23,6 +23,7 @@ pub mod globs;
 pub mod library;
 pub mod markdown;
 pub mod memory;
+pub mod minify;
 pub mod pagers;
 pub mod sass;
 pub mod search;
@@ -170,6 +171,10 @@ fn build(
             memory::hash((configuration, engine.shared.templates_hash()))
         }),
     };
+    if let Some(memory) = memory {
+        let shared = &engine.shared;
+        shared.sheets_by(|directory| emit::remembered_sheets(shared, memory, directory));
+    }
     let rendered = texts(&library, &values, &engine, &kept, diagnostics);
     check_links(&library, &rendered, settings, diagnostics);
     if diagnostics.has_errors() {
@@ -292,7 +297,10 @@ fn texts(
                 let inputs = memory::hash((kept.surroundings, inputs));
                 (format!("text {}", entry.relative), inputs)
             };
-            let make = || markdown::render(body, &around);
+            let make = || {
+                engine::seed(&entry.path);
+                markdown::render(body, &around)
+            };
             memory::get(kept.memory, slot, Some(&engine.shared), make, |_| true)
         })
         .collect();
@@ -362,7 +370,12 @@ fn check_links(
             if there {
                 continue;
             }
-            let whole = format!("@/{file}#{fragment}");
+            // A place in the page itself that is not there has always built.
+            let inside = *file == entry.relative;
+            let (whole, level) = match inside {
+                true => (format!("#{fragment}"), Level::Warning),
+                false => (format!("@/{file}#{fragment}"), level),
+            };
             let mut diagnostic = Diagnostic::new(
                 level,
                 format!("`{whole}` leads to no place: that page has no heading or id `{fragment}`"),

@@ -5,7 +5,11 @@
 //! gets one more node at its start, a call of a function that looks at how much
 //! of the stack is in use and counts.
 
-use std::{cell::Cell, collections::HashMap};
+use std::{
+    cell::Cell,
+    collections::HashMap,
+    hash::{DefaultHasher, Hasher},
+};
 
 use tera::{
     Tera, Value,
@@ -24,6 +28,23 @@ const NAME: &str = "__applgen_guard";
 thread_local! {
     static BASE: Cell<Option<usize>> = const { Cell::new(None) };
     static ROUNDS: Cell<u64> = const { Cell::new(0) };
+    static RANDOM: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Begins the numbers of a page anew, by its path.
+pub fn seed(path: &str) {
+    let mut hash = DefaultHasher::new();
+    hash.write(path.as_bytes());
+    RANDOM.set(hash.finish());
+}
+
+/// The next number (splitmix64).
+pub fn random() -> u64 {
+    RANDOM.set(RANDOM.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
+    let mut z = RANDOM.get();
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// Where the stack is now.

@@ -11,7 +11,7 @@ mod filters;
 mod functions;
 mod guard;
 pub mod images;
-pub use guard::STACK_BYTES;
+pub use guard::{STACK_BYTES, seed};
 mod metadata;
 pub mod trace;
 mod xml;
@@ -23,7 +23,13 @@ use std::{
 
 use tera::{Context, Map, Tera, Value};
 
-use super::{files::Files, memory, settings::Settings, values::Values};
+use super::{
+    files::Files,
+    memory,
+    sass::{self, Sheet},
+    settings::Settings,
+    values::Values,
+};
 use crate::{
     failure::Failure,
     render,
@@ -54,6 +60,8 @@ pub struct Shared {
     /// What there is to say.
     pub told: Mutex<Diagnostics>,
     answers: Mutex<HashMap<trace::Asked, u64>>,
+    /// Compiled style sheets, once somebody asks.
+    sheets: OnceLock<Vec<Result<Sheet, Diagnostic>>>,
     contexts: HashMap<String, Context>,
     sources: HashMap<String, SourceText>,
     tera: OnceLock<Weak<Tera>>,
@@ -84,6 +92,34 @@ pub struct Parts {
     pub now: Option<i64>,
 }
 
+impl Shared {
+    /// The style sheets of the site, then those of its theme.
+    pub fn sheets(&self) -> &[Result<Sheet, Diagnostic>] {
+        self.sheets_by(|directory| sass::compile(&self.files, directory, self.limit_bytes))
+    }
+
+    /// The same, where they are yet to be compiled, by `compile` of a folder.
+    pub fn sheets_by(
+        &self,
+        compile: impl Fn(&str) -> Vec<Result<Sheet, Failure>>,
+    ) -> &[Result<Sheet, Diagnostic>] {
+        self.sheets.get_or_init(|| {
+            let own = self.settings.compile_sass.then(|| "sass".to_owned());
+            let theme = self.files.theme_directory("sass");
+            own.into_iter()
+                .chain(theme)
+                .flat_map(|directory| compile(&directory))
+                .map(|sheet| {
+                    sheet.map_err(|failure| match failure.diagnostic {
+                        Some(diagnostic) => *diagnostic,
+                        None => Diagnostic::error("a style sheet does not compile"),
+                    })
+                })
+                .collect()
+        })
+    }
+}
+
 impl Engine {
     /// Reads and checks every template.
     pub fn new(parts: Parts) -> Result<Self, Failure> {
@@ -111,6 +147,7 @@ impl Engine {
             images: Mutex::default(),
             told: Mutex::default(),
             answers: Mutex::default(),
+            sheets: OnceLock::new(),
             contexts,
             sources,
             tera: OnceLock::new(),
