@@ -50,19 +50,19 @@ pub enum Finish<'a> {
     },
     /// `serve`: as they are, with its script in pages.
     Live {
+        /// What was found in pages before.
+        cache: Cache,
         /// What there is, for telling changes.
         prints: Mutex<Vec<Print>>,
-        /// None: what is being written is different each time.
-        cache: Cache,
     },
 }
 
 impl Finish<'_> {
     /// For `serve`.
-    pub fn live() -> Self {
+    pub fn live(cache: Cache) -> Self {
         Self::Live {
+            cache,
             prints: Mutex::default(),
-            cache: Cache::none(),
         }
     }
 
@@ -232,7 +232,7 @@ fn prepare(
             (content, etag, encoded)
         }
         Finish::Live { prints, .. } => {
-            let etag = inject::tag(&hash);
+            let etag = inject::tag(&content);
             let kind = Kind::of(&media_type, path.as_bytes());
             let print = Print {
                 path: path.as_bytes().to_vec(),

@@ -180,7 +180,7 @@ pub fn generation(
             section.begin_host().map_err(assets::too_large)?;
         }
         sites::add_names(&mut section, &served)?;
-        let finish = Finish::live();
+        let finish = Finish::live(cache());
         let output = served.rendered.output;
         assets::fill(&mut section, output, site.config.limit_bytes(), &finish)?;
         hosts.push(finish.into_prints());
