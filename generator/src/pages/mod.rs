@@ -59,7 +59,7 @@ pub struct Website {
     pub files: Vec<SourceFile>,
 }
 
-/// Renders a website into `output`.
+/// Renders a website into `output`; what comes back is where it will live.
 pub fn render(
     site: &Site,
     website: &Website,
@@ -67,7 +67,7 @@ pub fn render(
     memory: Option<&Memory>,
     output: &mut Output,
     diagnostics: &mut Diagnostics,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     // Templates nest deeper than the stack that a thread has by default.
     let pool = rayon::ThreadPoolBuilder::new()
         .stack_size(engine::STACK_BYTES)
@@ -80,14 +80,14 @@ pub fn render(
     let mut told = Diagnostics::new();
     let result = pool.install(|| build(site, website, dates, memory, output, &mut told));
     diagnostics.extend(told);
-    result?;
+    let base_url = result?;
     if diagnostics.has_errors() {
         return Err(Failure::told());
     }
     if let Some(memory) = memory {
         memory.end_round();
     }
-    Ok(())
+    Ok(base_url)
 }
 
 fn build(
@@ -97,7 +97,7 @@ fn build(
     memory: Option<&Memory>,
     output: &mut Output,
     diagnostics: &mut Diagnostics,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     let limit_bytes = site.config.limit_bytes();
     let files = Files::new(website.files.iter().cloned());
     let source = render::text(&website.config, limit_bytes)?;
@@ -194,7 +194,7 @@ fn build(
     if let Ok(mut told) = engine.shared.told.lock() {
         diagnostics.extend(std::mem::take(&mut *told));
     }
-    result
+    result.map(|()| settings.base_url.clone())
 }
 
 /// What was made before, and what all that is made depends on.
@@ -237,6 +237,14 @@ fn check_settings(
             .into_iter()
             .flatten()
         {
+            if let Some(stands_in) = markdown::theme_stand_in(name) {
+                diagnostics.push(
+                    Diagnostic::note(format!(
+                        "the highlighting theme `{name}` is shown in the colours of `{stands_in}`"
+                    ))
+                    .at(at(name)),
+                );
+            }
             if !markdown::theme_exists(name) {
                 diagnostics.push(
                     Diagnostic::warning(format!("there is no highlighting theme `{name}`: another one is used"))

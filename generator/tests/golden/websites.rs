@@ -187,7 +187,7 @@ before \"q\"<!-- more --> after[^n]\n\n> [!TIP]\n> t\n\n[out](https://example.co
     ] {
         assert!(html.contains(wanted), "{wanted}\n{html}");
     }
-    assert!(!html.contains("hidden"), "{html}");
+    assert!(!html.contains("fn hidden"), "{html}");
     let home = server.get("/").text();
     assert!(home.contains("before “q”&hellip;</p>"), "{home}");
     assert!(home.ends_with("|same same-1 same-2 row-7 "), "{home}");
@@ -423,5 +423,29 @@ fn a_variable_that_doubles_is_bounded() {
             .check()
             .code(1)
             .tells("a variable grew beyond 32 MB");
+    }
+}
+
+#[test]
+fn a_base_url_with_a_path_is_served_there_too() {
+    let server = site("")
+        .file(
+            "config.toml",
+            "base_url = \"https://example.org/sub\"\ntitle = \"T\"\n",
+        )
+        .file(
+            "content/a.md",
+            page("title = \"A\"\naliases = [\"old\"]", ""),
+        )
+        .serve();
+    for path in ["/a/", "/sub/a/", "/sub/"] {
+        assert_eq!(server.get(path).status(), 200, "{path}");
+    }
+    for (from, to) in [
+        ("/sub", "/sub/"),
+        ("/sub/a", "/sub/a/"),
+        ("/sub/old/", "/sub/a/"),
+    ] {
+        assert_eq!(server.get(from).header("location"), Some(to), "{from}");
     }
 }

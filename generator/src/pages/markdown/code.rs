@@ -377,6 +377,12 @@ pub fn theme_exists(name: &str) -> bool {
     name.is_empty() || find_theme(name).is_some()
 }
 
+/// The theme that stands in for one that is not here, if one does.
+pub fn theme_stand_in(name: &str) -> Option<&'static str> {
+    NAMES.iter().find(|(other, _)| *other == name)?;
+    find_theme(name).map(|theme| theme.as_name())
+}
+
 fn theme(name: &str) -> &'static Theme {
     let found = find_theme(name);
     let dark = name.contains("dark");

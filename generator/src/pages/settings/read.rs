@@ -171,6 +171,10 @@ impl Settings {
                 ..Highlighting::default()
             });
         }
+        fields.without_effect(&[(
+            "output_dir",
+            "an image is written, by default to `dist/`; `-o FILE` says where",
+        )]);
         renamed(&mut fields);
         let mut default = language(&mut fields, None);
         default.translations = fields.table("translations").map(object).unwrap_or_default();
@@ -439,6 +443,16 @@ fn markdown(fields: &mut Fields<'_>) -> Markdown {
                 "extra_themes",
             ],
         );
+        own.without_effect(&[
+            (
+                "extra_grammars",
+                "the built-in syntaxes are used; code in another language stays without colours",
+            ),
+            (
+                "extra_themes",
+                "the built-in themes are used, the nearest for a name that is not among them",
+            ),
+        ]);
         let one = own.text("theme").filter(|name| !name.is_empty());
         let light = own.text("light_theme").filter(|name| !name.is_empty());
         let dark = own.text("dark_theme").filter(|name| !name.is_empty());
