@@ -16,10 +16,11 @@ mod hypercall;
 mod output;
 mod serve;
 
-pub use output::{Hypervisor as HypervisorConsole, Serial, fail, init, off, reboot};
+pub use output::{fail, init, off, reboot, write, write_to_hypervisor};
 pub use serve::serve;
 
-use core::{cell::Cell, fmt};
+use applgen_bundle::show::Show;
+use core::cell::Cell;
 
 use super::{
     Clock, Console, Domain, GrantTable, Hypervisor, Page, Port, Refused, SharedInfo, Store,
@@ -97,16 +98,27 @@ pub enum Lacking {
     Page(&'static str),
 }
 
-impl fmt::Display for Lacking {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Show for Lacking {
+    fn show(&self, out: &mut dyn FnMut(&str)) {
         match self {
-            Self::Xen => f.write_str("this image is for Xen, and there is none here"),
-            Self::Version(major, minor) => write!(
-                f,
-                "xen {major}.{minor} is too old: 4.10 starts guests of `type = \"pvh\"`"
-            ),
-            Self::Call(what, error) => write!(f, "xen refuses {what}: error {error}"),
-            Self::Page(what) => write!(f, "the domain was started without {what}"),
+            Self::Xen => out("this image is for Xen, and there is none here"),
+            Self::Version(major, minor) => {
+                out("xen ");
+                u64::from(*major).show(out);
+                out(".");
+                u64::from(*minor).show(out);
+                out(" is too old: 4.10 starts guests of `type = \"pvh\"`");
+            }
+            Self::Call(what, error) => {
+                out("xen refuses ");
+                out(what);
+                out(": error ");
+                error.show(out);
+            }
+            Self::Page(what) => {
+                out("the domain was started without ");
+                out(what);
+            }
         }
     }
 }
