@@ -26,13 +26,19 @@ pub fn build(arguments: &Build) -> Result<(), Failure> {
     let manifest = write(&bundled, &arguments.site, target, &path, &progress)?;
     tell_content(&bundled);
     report::say(&format!(
-        "{}: {} ({} of kernel, {} of bundle for {} in {}), {} ms",
+        "{}: {} ({} of kernel, {} of bundle for {}), {} ms",
         path.display(),
         bytes(manifest.bytes),
         bytes(manifest.kernel.bytes),
         bytes(manifest.bundle.bytes),
-        bytes(bundled.totals.raw_bytes),
-        count(bundled.totals.resources, "resource"),
+        match bundled.totals.resources {
+            0 => count(bundled.zones.len(), "zone"),
+            some => format!(
+                "{} in {}",
+                bytes(bundled.totals.raw_bytes),
+                count(some, "resource")
+            ),
+        },
         started.elapsed().as_millis(),
     ));
     super::print(format!("{}\n", path.display()).as_bytes())
