@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 . ci/kvm/lib.sh
 need cc=gcc qemu-system-x86_64=qemu-system-x86 curl node=nodejs npm chromium ip=iproute2 \
-    ping=iputils-ping unshare=util-linux nm=binutils setsid=util-linux
+    ping=iputils-ping kdig=knot-dnsutils unshare=util-linux nm=binutils setsid=util-linux
 build_applgen
 
 static="ip=10.0.2.15/24 gw=10.0.2.2"
@@ -184,9 +184,24 @@ mkdir "$TMP/big"
 head -c 20000000 /dev/urandom >"$TMP/big/big.bin"
 head -c 20000 /dev/urandom >"$TMP/big/page.bin"
 "$APPLGEN" build "$TMP/big" --kvm -o "$TMP/big.kvm" >/dev/null 2>&1
+"$APPLGEN" build sites/zone/zones/example.org.zone --kvm -o "$TMP/zones.kvm" >/dev/null 2>&1
 namespace=(unshare --net)
 ((EUID == 0)) || namespace=(unshare --map-root-user --net)
-"${namespace[@]}" bash ci/kvm/tap.sh "$TMP/big.kvm" "$TMP/big"
+"${namespace[@]}" bash ci/kvm/tap.sh "$TMP/big.kvm" "$TMP/big" "$TMP/zones.kvm"
+
+say "zones alone, from \`applgen run --kvm\`"
+free_port
+background "$TMP/run-dns" "$APPLGEN" run sites/zone/zones/example.org.zone --kvm --dns "$port"
+for _ in $(seq 1200); do
+    grep -q "^listening dns://127.0.0.1:$port\$" "$TMP/run-dns" && break
+    kill -0 "$background_pid" 2>/dev/null || break
+    sleep 0.05
+done
+for transport in +notcp +tcp; do
+    expect "$transport mail.example.org" \
+        "$(kdig +short +timeout=5 "$transport" @127.0.0.1 -p "$port" mail.example.org A)" 192.0.2.25
+done
+stop "$background_pid"
 
 if have_fixture oscon14; then
     say "the deck in a browser, from \`applgen run --kvm\`"

@@ -321,10 +321,10 @@ impl<'b> Search<'_, '_, 'b> {
         let owner = Owner::Name(cut.name()?);
         let set = cut.set(kind::NS)?;
         self.message.set(Section::Authority, owner, &set, set.ttl());
-        if self.message.dnssec() {
-            if let Some(zone) = cut.zone() {
-                proof::delegation(self.message, zone, cut);
-            }
+        if self.message.dnssec()
+            && let Some(zone) = cut.zone()
+        {
+            proof::delegation(self.message, zone, cut);
         }
         self.additional(&set);
         Some(Next::Done(rcode::NOERROR, Class::Referral))

@@ -110,18 +110,19 @@ impl<'b> Server<'b> {
         match outcome {
             Outcome::Silence => None,
             Outcome::Refused(code) => finish(buffer, &request, code, Parts::default()),
-            Outcome::Cookie => self.reply(buffer, &mut request, peer, |_, _, _| Parts::default()),
-            Outcome::Query => self.reply(buffer, &mut request, peer, Self::resolve),
+            Outcome::Cookie => self.reply(buffer, &mut request, peer, false),
+            Outcome::Query => self.reply(buffer, &mut request, peer, true),
         }
     }
 
-    /// A reply to what could be read: with OPT, if the query had it.
+    /// A reply to what could be read, a query or a wish for a cookie: with OPT, if
+    /// it had it.
     fn reply(
         &self,
         buffer: &mut [u8],
         request: &mut Request,
         peer: &Peer,
-        resolve: impl FnOnce(&Self, &mut Request, &mut Message<'_, 'b>) -> Parts,
+        is_query: bool,
     ) -> Option<Reply> {
         let edns = request.edns;
         let mut genuine = peer.transport == Transport::Tcp;
@@ -142,7 +143,9 @@ impl<'b> Server<'b> {
             parts.rcode = rcode::BADVERS;
         } else {
             let mut message = Message::new(buffer, request.end, room, dnssec);
-            parts = resolve(self, request, &mut message);
+            if is_query {
+                parts = self.resolve(request, &mut message);
+            }
             parts.counts = message.counts;
             parts.truncated = message.truncated;
             end = message.end();

@@ -10,6 +10,7 @@ use super::{
     dates,
     files::Files,
     front_matter::{self, Meta},
+    memory::{self, Memory},
     settings::Settings,
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// A page or a section.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// Whether it is a section.
     pub section: bool,
@@ -101,18 +102,49 @@ pub fn load(
     settings: &Settings,
     drafts: bool,
     limit_bytes: u64,
+    (memory, configuration): (Option<&Memory>, u64),
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<Entry>, Failure> {
     let markdown: Vec<(&str, &SourceFile)> = files
         .below("content")
-        .filter(|(path, _)| path.ends_with(".md") && !settings.ignored_content.fit(path))
+        .filter(|(path, _)| path.ends_with(".md") && !ignored(path, settings))
         .collect();
     let read: Vec<_> = markdown
         .into_par_iter()
         .map(|(path, file)| {
             let mut told = Diagnostics::new();
-            let entry = read(path, file, settings, limit_bytes, &mut told);
-            (entry, told)
+            let text = match text(file, limit_bytes) {
+                Ok(text) => text,
+                Err(failure) => return (Err(failure), told),
+            };
+            if memory.is_none() {
+                let entry = parse(path, file, text, settings, &mut told);
+                return (entry, told);
+            }
+            // What has something to say is looked at anew, and says it again.
+            let again = text.clone();
+            let slot = || {
+                let inputs = memory::hash((configuration, text.text()));
+                (format!("entry {path}"), inputs)
+            };
+            let make = || {
+                let mut told = Diagnostics::new();
+                let entry = parse(path, file, again, settings, &mut told);
+                let is_silent = told.iter().next().is_none();
+                entry.ok().filter(|_| is_silent)
+            };
+            match memory::get(memory, slot, None, make, Option::is_some) {
+                Some(mut entry) => {
+                    if let Some(entry) = &mut entry {
+                        entry.source = Some((file.clone(), text));
+                    }
+                    (Ok(entry), told)
+                }
+                None => {
+                    let entry = parse(path, file, text, settings, &mut told);
+                    (entry, told)
+                }
+            }
         })
         .collect();
     let mut entries = Vec::new();
@@ -155,6 +187,29 @@ pub fn load(
     Ok(entries)
 }
 
+/// Patterns are written against the path below `content/` and against the whole one.
+fn ignored(path: &str, settings: &Settings) -> bool {
+    let globs = &settings.ignored_content;
+    globs.fit(path) || globs.fit(&format!("/content/{path}"))
+}
+
+/// The words of a text in Markdown, fenced code aside.
+fn words(body: &str) -> usize {
+    let mut fence: Option<&str> = None;
+    let mut count = 0;
+    for line in body.lines() {
+        let trimmed = line.trim_start();
+        let marks = ["```", "~~~"].into_iter().find(|m| trimmed.starts_with(m));
+        match (fence, marks) {
+            (None, Some(marks)) => fence = Some(marks),
+            (Some(open), Some(marks)) if open == marks => fence = None,
+            (None, None) => count += line.unicode_words().count(),
+            _ => {}
+        }
+    }
+    count
+}
+
 fn root_section(lang: &str, settings: &Settings) -> Entry {
     let path = settings.language_path(lang);
     Entry {
@@ -179,13 +234,7 @@ fn root_section(lang: &str, settings: &Settings) -> Entry {
     }
 }
 
-fn read(
-    path: &str,
-    file: &SourceFile,
-    settings: &Settings,
-    limit_bytes: u64,
-    diagnostics: &mut Diagnostics,
-) -> Result<Option<Entry>, Failure> {
+fn text(file: &SourceFile, limit_bytes: u64) -> Result<SourceText, Failure> {
     if file.bytes > MAX_MARKDOWN_BYTES {
         return Err(Failure::site(
             Diagnostic::error(format!(
@@ -196,7 +245,16 @@ fn read(
             .hint("split it into several pages"),
         ));
     }
-    let text = render::text(file, limit_bytes)?;
+    render::text(file, limit_bytes)
+}
+
+fn parse(
+    path: &str,
+    file: &SourceFile,
+    text: SourceText,
+    settings: &Settings,
+    diagnostics: &mut Diagnostics,
+) -> Result<Option<Entry>, Failure> {
     let mut directories: Vec<String> = path.split('/').map(str::to_owned).collect();
     let name = directories.pop().unwrap_or_default();
     let stem = name.strip_suffix(".md").unwrap_or(&name);
@@ -259,10 +317,7 @@ fn read(
             path
         }
     };
-    let words = text
-        .text()
-        .get(body_at..)
-        .map_or(0, |body| body.unicode_words().count());
+    let words = text.text().get(body_at..).map_or(0, words);
     Ok(Some(Entry {
         section,
         relative: file_below_content(file),
@@ -319,15 +374,22 @@ fn assets(files: &Files, settings: &Settings, entries: &mut [Entry]) {
         }
     }
     for (path, file) in files.below("content") {
-        if path.ends_with(".md") || settings.ignored_content.fit(path) {
+        if path.ends_with(".md") || ignored(path, settings) {
             continue;
         }
         let mut directory = path.rfind('/').map_or("", |at| &path[..=at]);
         let mut near = true;
+        // In each language it goes to the nearest page above it.
+        let mut languages: Vec<String> = Vec::new();
         loop {
             if let Some(found) = owners.get(directory) {
+                let known = languages.len();
                 for at in found {
                     let entry = &mut entries[*at];
+                    if languages[..known].contains(&entry.lang) {
+                        continue;
+                    }
+                    languages.push(entry.lang.clone());
                     if near || !entry.section {
                         entry.assets.push(Asset {
                             relative: path.to_owned(),
@@ -336,7 +398,6 @@ fn assets(files: &Files, settings: &Settings, entries: &mut [Entry]) {
                         });
                     }
                 }
-                break;
             }
             if directory.is_empty() {
                 break;

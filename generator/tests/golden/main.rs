@@ -6,6 +6,8 @@ mod commands;
 mod decks;
 mod files;
 mod guests;
+mod manual;
 mod rules;
+mod serve;
 mod support;
 mod websites;

@@ -76,6 +76,7 @@ pub use set::{Additional, Record, RrSet};
 use crate::Section;
 use crate::bytes::{slice, u8_at, u16_at, u32_at};
 pub use crate::hash::name_hash;
+use crate::show::{Show, display};
 use core::fmt;
 
 /// The most bytes of a name on the wire (RFC 1035 §3.1).
@@ -115,13 +116,20 @@ pub enum ZonesError {
 
 impl fmt::Display for ZonesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        display(self, f)
+    }
+}
+
+impl Show for ZonesError {
+    fn show(&self, out: &mut dyn FnMut(&str)) {
         match self {
-            Self::Version(version) => write!(
-                f,
-                "section `dns` has version {version}, this kernel reads {}",
-                field::VERSION
-            ),
-            Self::Tables => f.write_str("section `dns` is damaged"),
+            Self::Version(version) => {
+                out("section `dns` has version ");
+                u64::from(*version).show(out);
+                out(", this kernel reads ");
+                u64::from(field::VERSION).show(out);
+            }
+            Self::Tables => out("section `dns` is damaged"),
         }
     }
 }

@@ -11,8 +11,9 @@ mod filters;
 mod functions;
 mod guard;
 pub mod images;
-pub use guard::STACK_BYTES;
+pub use guard::{STACK_BYTES, seed};
 mod metadata;
+pub mod trace;
 mod xml;
 
 use std::{
@@ -20,26 +21,22 @@ use std::{
     sync::{Arc, Mutex, OnceLock, RwLock, Weak},
 };
 
-use tera::{Context, Tera, Value};
+use sha2::{Digest, Sha256};
+use tera::{Context, Map, Tera, Value};
 
-use super::{files::Files, settings::Settings};
+use super::{
+    files::Files,
+    memory,
+    sass::{self, Sheet},
+    settings::Settings,
+    values::Values,
+};
 use crate::{
     failure::Failure,
     render,
     report::{Diagnostic, Diagnostics, SourceText},
     templates,
 };
-
-/// Pages, sections and terms as templates see them.
-#[derive(Debug, Default)]
-pub struct Contents {
-    /// By path below `content/`.
-    pub pages: HashMap<String, Arc<Value>>,
-    /// By path below `content/`.
-    pub sections: HashMap<String, Arc<Value>>,
-    /// By name and language.
-    pub taxonomies: HashMap<(String, String), Arc<Value>>,
-}
 
 /// What functions and filters share.
 #[derive(Debug)]
@@ -58,11 +55,15 @@ pub struct Shared {
     /// The date of the build, if it has one (seconds since 1970).
     pub now: Option<i64>,
     /// Pages and sections, first without their texts.
-    pub contents: RwLock<Arc<Contents>>,
+    pub contents: RwLock<Arc<Values>>,
     /// Images that templates asked for, by the path that they will be served at.
     pub images: Mutex<BTreeMap<String, images::Job>>,
     /// What there is to say.
     pub told: Mutex<Diagnostics>,
+    answers: Mutex<HashMap<trace::Asked, u64>>,
+    /// Compiled style sheets, once somebody asks.
+    sheets: OnceLock<Vec<Result<Sheet, Diagnostic>>>,
+    content_hash: OnceLock<String>,
     contexts: HashMap<String, Context>,
     sources: HashMap<String, SourceText>,
     tera: OnceLock<Weak<Tera>>,
@@ -93,6 +94,52 @@ pub struct Parts {
     pub now: Option<i64>,
 }
 
+impl Shared {
+    /// A fingerprint of all that pages are made from, for what is known only
+    /// after them: the search index.
+    pub fn content_hash(&self) -> String {
+        let hash = self.content_hash.get_or_init(|| {
+            let mut hash = Sha256::new();
+            for (path, file) in self.files.below("content") {
+                hash.update(path);
+                if path.ends_with(".md")
+                    && let Ok(bytes) = file.read(self.limit_bytes)
+                {
+                    hash.update(bytes);
+                }
+            }
+            functions::hex(&hash.finalize())
+        });
+        hash.clone()
+    }
+
+    /// The style sheets of the site, then those of its theme.
+    pub fn sheets(&self) -> &[Result<Sheet, Diagnostic>] {
+        self.sheets_by(|directory| sass::compile(&self.files, directory, self.limit_bytes))
+    }
+
+    /// The same, where they are yet to be compiled, by `compile` of a folder.
+    pub fn sheets_by(
+        &self,
+        compile: impl Fn(&str) -> Vec<Result<Sheet, Failure>>,
+    ) -> &[Result<Sheet, Diagnostic>] {
+        self.sheets.get_or_init(|| {
+            let own = self.settings.compile_sass.then(|| "sass".to_owned());
+            let theme = self.files.theme_directory("sass");
+            own.into_iter()
+                .chain(theme)
+                .flat_map(|directory| compile(&directory))
+                .map(|sheet| {
+                    sheet.map_err(|failure| match failure.diagnostic {
+                        Some(diagnostic) => *diagnostic,
+                        None => Diagnostic::error("a style sheet does not compile"),
+                    })
+                })
+                .collect()
+        })
+    }
+}
+
 impl Engine {
     /// Reads and checks every template.
     pub fn new(parts: Parts) -> Result<Self, Failure> {
@@ -119,6 +166,9 @@ impl Engine {
             contents: RwLock::default(),
             images: Mutex::default(),
             told: Mutex::default(),
+            answers: Mutex::default(),
+            sheets: OnceLock::new(),
+            content_hash: OnceLock::new(),
             contexts,
             sources,
             tera: OnceLock::new(),
@@ -188,7 +238,50 @@ impl Shared {
         })
     }
 
-    fn contents(&self) -> Arc<Contents> {
+    /// The address of a file of `content/`; whoever asks depends on it.
+    pub fn address(&self, path: &str) -> Option<String> {
+        trace::asks_address(path);
+        self.addresses.get(path).cloned()
+    }
+
+    /// A hash of the answer to a question; each is asked once in a build.
+    pub fn answer(self: &Arc<Self>, asked: &trace::Asked) -> u64 {
+        let lock = || {
+            self.answers
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        };
+        let known = lock().get(asked).copied();
+        if let Some(known) = known {
+            return known;
+        }
+        let (answer, _) = trace::record(|| functions::answer(self, asked));
+        lock().insert(asked.clone(), answer);
+        answer
+    }
+
+    /// Makes pages and sections known, in the place of others.
+    pub fn publish(&self, values: Arc<Values>) {
+        if let Ok(mut slot) = self.contents.write() {
+            *slot = values;
+        }
+        if let Ok(mut answers) = self.answers.lock() {
+            answers.clear();
+        }
+    }
+
+    /// A hash of the templates.
+    pub fn templates_hash(&self) -> u64 {
+        let mut all: Vec<(&String, &str)> = self
+            .sources
+            .iter()
+            .map(|(name, source)| (name, source.text()))
+            .collect();
+        all.sort_unstable();
+        memory::hash(all)
+    }
+
+    fn contents(&self) -> Arc<Values> {
         match self.contents.read() {
             Ok(contents) => Arc::clone(&contents),
             Err(poisoned) => Arc::clone(&poisoned.into_inner()),
@@ -200,6 +293,14 @@ impl Shared {
         if let Ok(mut told) = self.told.lock() {
             told.push(diagnostic);
         }
+    }
+}
+
+/// Gives templates a value, which is not copied for it.
+pub fn put(context: &mut Context, key: &str, value: Value) {
+    let one = Map::from_iter([(key.to_owned(), value)]);
+    if let Ok(one) = Context::from_value(Value::Object(one)) {
+        context.extend(one);
     }
 }
 

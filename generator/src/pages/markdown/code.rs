@@ -140,6 +140,7 @@ fn assemble(info: &Info, lines: &[String], settings: Option<&Highlighting>, styl
     }
     out.push('>');
     let special = info.numbers || !info.marked.is_empty() || settings.is_some();
+    let mut first_line = true;
     for (n, line) in lines.iter().enumerate() {
         let number = n + 1;
         let within = |ranges: &[RangeInclusive<usize>]| ranges.iter().any(|r| r.contains(&number));
@@ -151,10 +152,16 @@ fn assemble(info: &Info, lines: &[String], settings: Option<&Highlighting>, styl
             out.push('\n');
             continue;
         }
+        // A line's end stands between lines, and none behind the last.
+        if !std::mem::take(&mut first_line) {
+            out.push('\n');
+        }
         out.push_str("<span class=\"giallo-l\">");
         if info.numbers {
             let shown = info.first.saturating_add(n);
-            out.push_str(&format!("<span class=\"giallo-ln\">{shown}</span>"));
+            out.push_str(&format!(
+                "<span aria-hidden=\"true\" class=\"giallo-ln\">{shown}</span>"
+            ));
         }
         let marked = within(&info.marked);
         if marked {
@@ -164,9 +171,12 @@ fn assemble(info: &Info, lines: &[String], settings: Option<&Highlighting>, styl
         if marked {
             out.push_str("</mark>");
         }
-        out.push_str("\n</span>");
+        out.push_str("</span>");
     }
-    out.push_str("</code></pre>\n");
+    out.push_str("</code></pre>");
+    if !special {
+        out.push('\n');
+    }
     out
 }
 

@@ -9,7 +9,7 @@ use tera::{Map, Value};
 
 use super::{globs::Globs, slugs::Slugify};
 
-pub use read::parsed;
+pub use read::{keys, parsed};
 
 /// A taxonomy of one language.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -168,6 +168,8 @@ pub struct Settings {
     pub ignored_content: Globs,
     /// Files of `static/` that are left out.
     pub ignored_static: Globs,
+    /// Pages are written without white space that nobody sees.
+    pub minify_html: bool,
     /// How many pages a feed holds.
     pub feed_limit: Option<usize>,
     /// A path before those of all taxonomies.
