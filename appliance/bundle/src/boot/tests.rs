@@ -169,10 +169,10 @@ fn nearly(state: &mut u64) -> std::string::String {
     let mut text = std::string::String::new();
     match random(3) {
         0 => {}
-        1 => text = core::net::Ipv4Addr::from_bits(random(1 << 31) as u32).to_string(),
+        1 => text = Ipv4Addr::from_bits(random(1 << 31) as u32).to_string(),
         _ => {
             let groups = [(); 8].map(|()| (random(1 << 16) * random(2)) as u16);
-            text = core::net::Ipv6Addr::from(groups).to_string();
+            text = Ipv6Addr::from(groups).to_string();
         }
     }
     for _ in 0..random(4) * random(4) {
@@ -191,12 +191,12 @@ fn addresses_are_read_as_the_library_reads_them() {
     let mut right = [0; 2];
     for _ in 0..200_000 {
         let text = nearly(&mut state);
-        let v4 = text.parse::<core::net::Ipv4Addr>().ok();
+        let v4 = text.parse::<Ipv4Addr>().ok();
         assert_eq!(value::ip4(&text).ok(), v4, "{text}");
         right[0] += usize::from(v4.is_some());
         #[cfg(feature = "ipv6")]
         {
-            let v6 = text.parse::<core::net::Ipv6Addr>().ok();
+            let v6 = text.parse::<Ipv6Addr>().ok();
             assert_eq!(value::ip6(&text).ok(), v6, "{text}");
             right[1] += usize::from(v6.is_some());
         }

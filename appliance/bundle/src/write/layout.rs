@@ -103,7 +103,7 @@ pub fn section(
         group_table,
         entry_table,
         not_found_depth as u32,
-        if names.len() == 0 { 0 } else { name_table },
+        if names.is_empty() { 0 } else { name_table },
         names.len(),
         if rules.is_empty() { 0 } else { rule_table },
     ] {
