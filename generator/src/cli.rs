@@ -123,6 +123,9 @@ pub struct Build {
     /// Write the image to FILE, and its manifest to FILE.json
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// Build a website's drafts too
+    #[arg(long)]
+    pub drafts: bool,
 }
 
 /// Arguments of `run`.
@@ -146,6 +149,9 @@ pub struct Run {
     /// Log each HTTP request to standard error, in the Common Log Format
     #[arg(long)]
     pub log: bool,
+    /// Build a website's drafts too
+    #[arg(long)]
+    pub drafts: bool,
 }
 
 /// Arguments of `serve`.
@@ -174,6 +180,9 @@ pub struct Check {
     /// Fail on what is suspicious in DNS zones too
     #[arg(long)]
     pub strict: bool,
+    /// Check a website's drafts too
+    #[arg(long)]
+    pub drafts: bool,
 }
 
 /// Arguments of `inspect`.

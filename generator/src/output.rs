@@ -156,6 +156,32 @@ impl Output {
         }
     }
 
+    /// Answers below `prefix` too, for a site whose own links begin with it:
+    /// another row of the same bytes for each path, and redirects that stay there.
+    pub fn also_below(&mut self, prefix: &str) {
+        let prefix = prefix.trim_end_matches('/').as_bytes();
+        let below = |path: &UrlPath| UrlPath::from_bytes([prefix, path.as_bytes()].concat());
+        let paths: Vec<UrlPath> = self.resources.keys().cloned().collect();
+        let redirects: Vec<(UrlPath, UrlPath)> = self
+            .redirects
+            .iter()
+            .map(|(from, to)| (below(from), below(to)))
+            .collect();
+        for path in paths {
+            let other = below(&path);
+            if self.claims.contains_key(&other) {
+                continue;
+            }
+            if let Some(bare) = other.as_bytes().strip_suffix(b"/") {
+                self.redirect(UrlPath::from_bytes(bare.to_vec()), other.clone());
+            }
+            self.aliases.insert(other, path);
+        }
+        for (from, to) in redirects {
+            self.redirect(from, to);
+        }
+    }
+
     /// The file that is served at a path, if one is.
     pub fn claim_of(&self, path: &UrlPath) -> Option<&str> {
         self.claims.get(path).map(String::as_str)

@@ -150,10 +150,12 @@ pub fn render(
             add_file(&mut output, path, &file, &dates)?;
         }
     }
+    let mut base_url = site.config.base_url.clone();
     if let Some(website) = &site.layout.website {
         let memory = serving.map(|serving| serving.memory(&site.root));
         let memory = memory.as_deref();
-        crate::pages::render(site, website, &dates, memory, &mut output, diagnostics)?;
+        let own = crate::pages::render(site, website, &dates, memory, &mut output, diagnostics)?;
+        base_url.get_or_insert(own);
     }
     pages.extend(read_pages(&output, limit_bytes)?);
 
@@ -193,13 +195,20 @@ pub fn render(
             },
         )?;
     }
+    // A website's links begin with the path of its `base_url`, and lead here.
+    let base_path = match (&site.layout.website, &base_url) {
+        (Some(_), Some(url)) => url
+            .split_once("://")
+            .and_then(|(_, rest)| rest.split_once('/')),
+        _ => None,
+    };
+    if let Some((_, path)) = base_path
+        && !path.trim_matches('/').is_empty()
+    {
+        output.also_below(&format!("/{}", path.trim_matches('/')));
+    }
     rules::apply::apply(&mut output, &site.rules, diagnostics);
-    links::check(
-        &output,
-        &pages,
-        site.config.base_url.as_deref(),
-        diagnostics,
-    );
+    links::check(&output, &pages, base_url.as_deref(), diagnostics);
     Ok(Rendered {
         output,
         decks: summaries,

@@ -4,7 +4,7 @@ use crate::edns::{Edns, Reply as Opt};
 use crate::message::Message;
 use crate::request::{Outcome, Request, header};
 use crate::respond::{Search, kind, rcode};
-use crate::{MESSAGE_BYTES, PLAIN_UDP_BYTES, UDP_BYTES, chaos, cookie};
+use crate::{MAX_ALIASES, MESSAGE_BYTES, PLAIN_UDP_BYTES, UDP_BYTES, chaos, cookie};
 use applgen_bundle::dns::Zones;
 use core::net::IpAddr;
 
@@ -204,6 +204,7 @@ impl<'b> Server<'b> {
             kind: request.kind,
             message,
             place: header::BYTES,
+            later: [0; MAX_ALIASES],
         };
         let found = search.run();
         Parts {

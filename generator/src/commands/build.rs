@@ -7,7 +7,7 @@ use crate::{
     failure::{Failure, Fault},
     image::{self, Manifest, Order, Target, revision},
     progress::Progress,
-    report,
+    report, site,
 };
 
 use super::{
@@ -17,6 +17,9 @@ use super::{
 
 /// Builds an image; its path goes to standard output.
 pub fn build(arguments: &Build) -> Result<(), Failure> {
+    if arguments.drafts {
+        site::config::want_drafts();
+    }
     let started = Instant::now();
     let target = arguments.target.named().unwrap_or_default();
     let path = pipeline::image_path(arguments.output.as_deref(), &arguments.site, target);

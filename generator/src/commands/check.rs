@@ -6,12 +6,16 @@ use crate::{
     cli::Check,
     failure::Failure,
     report::{self, Diagnostic, Diagnostics, Level},
+    site,
 };
 
 use super::{count, pipeline};
 
 /// Checks a site: what would stop its build, and what leads to nothing.
 pub fn check(arguments: &Check) -> Result<(), Failure> {
+    if arguments.drafts {
+        site::config::want_drafts();
+    }
     let mut diagnostics = Diagnostics::new();
     let outputs = pipeline::default_outputs();
     let loaded = pipeline::load(&arguments.site, &outputs, None, &mut diagnostics);

@@ -119,6 +119,7 @@ mod tests {
                 sources: String::new(),
                 compiler: String::new(),
                 c_library: String::new(),
+                unused_features: Vec::new(),
             },
             bundle: BundlePart {
                 bytes: 0,

@@ -107,7 +107,7 @@ pub fn load(
 ) -> Result<Vec<Entry>, Failure> {
     let markdown: Vec<(&str, &SourceFile)> = files
         .below("content")
-        .filter(|(path, _)| path.ends_with(".md") && !settings.ignored_content.fit(path))
+        .filter(|(path, _)| path.ends_with(".md") && !ignored(path, settings))
         .collect();
     let read: Vec<_> = markdown
         .into_par_iter()
@@ -185,6 +185,29 @@ pub fn load(
     entries.sort_by(|a, b| a.relative.cmp(&b.relative));
     assets(files, settings, &mut entries);
     Ok(entries)
+}
+
+/// Patterns are written against the path below `content/` and against the whole one.
+fn ignored(path: &str, settings: &Settings) -> bool {
+    let globs = &settings.ignored_content;
+    globs.fit(path) || globs.fit(&format!("/content/{path}"))
+}
+
+/// The words of a text in Markdown, fenced code aside.
+fn words(body: &str) -> usize {
+    let mut fence: Option<&str> = None;
+    let mut count = 0;
+    for line in body.lines() {
+        let trimmed = line.trim_start();
+        let marks = ["```", "~~~"].into_iter().find(|m| trimmed.starts_with(m));
+        match (fence, marks) {
+            (None, Some(marks)) => fence = Some(marks),
+            (Some(open), Some(marks)) if open == marks => fence = None,
+            (None, None) => count += line.unicode_words().count(),
+            _ => {}
+        }
+    }
+    count
 }
 
 fn root_section(lang: &str, settings: &Settings) -> Entry {
@@ -294,10 +317,7 @@ fn parse(
             path
         }
     };
-    let words = text
-        .text()
-        .get(body_at..)
-        .map_or(0, |body| body.unicode_words().count());
+    let words = text.text().get(body_at..).map_or(0, words);
     Ok(Some(Entry {
         section,
         relative: file_below_content(file),
@@ -354,15 +374,22 @@ fn assets(files: &Files, settings: &Settings, entries: &mut [Entry]) {
         }
     }
     for (path, file) in files.below("content") {
-        if path.ends_with(".md") || settings.ignored_content.fit(path) {
+        if path.ends_with(".md") || ignored(path, settings) {
             continue;
         }
         let mut directory = path.rfind('/').map_or("", |at| &path[..=at]);
         let mut near = true;
+        // In each language it goes to the nearest page above it.
+        let mut languages: Vec<String> = Vec::new();
         loop {
             if let Some(found) = owners.get(directory) {
+                let known = languages.len();
                 for at in found {
                     let entry = &mut entries[*at];
+                    if languages[..known].contains(&entry.lang) {
+                        continue;
+                    }
+                    languages.push(entry.lang.clone());
                     if near || !entry.section {
                         entry.assets.push(Asset {
                             relative: path.to_owned(),
@@ -371,7 +398,6 @@ fn assets(files: &Files, settings: &Settings, entries: &mut [Entry]) {
                         });
                     }
                 }
-                break;
             }
             if directory.is_empty() {
                 break;

@@ -30,9 +30,6 @@ impl Emitter<'_> {
             })
             .collect();
         let (mut pages, _) = self.library.sorted(dated, SortBy::Date);
-        if pages.is_empty() {
-            return Ok(());
-        }
         if let Some(limit) = settings.feed_limit {
             pages.truncate(limit);
         }

@@ -60,6 +60,19 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Warns of keys that are known and do nothing here.
+    pub fn without_effect(&mut self, keys: &[(&str, &str)]) {
+        for (key, span, _) in self.node.entries() {
+            if let Some((_, why)) = keys.iter().find(|(name, _)| name == key) {
+                self.diagnostics.push(
+                    Diagnostic::warning(format!("`{key}` has no effect"))
+                        .at(Place::span_of(self.source, span.clone()))
+                        .hint(*why),
+                );
+            }
+        }
+    }
+
     /// Tells that a key's value is not what it must be.
     pub fn wrong(&mut self, key: &str, node: &Node, wanted: &str) {
         let place = self.place(node);

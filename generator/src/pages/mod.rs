@@ -23,6 +23,7 @@ pub mod globs;
 pub mod library;
 pub mod markdown;
 pub mod memory;
+pub mod minify;
 pub mod pagers;
 pub mod sass;
 pub mod search;
@@ -58,7 +59,7 @@ pub struct Website {
     pub files: Vec<SourceFile>,
 }
 
-/// Renders a website into `output`.
+/// Renders a website into `output`; what comes back is where it will live.
 pub fn render(
     site: &Site,
     website: &Website,
@@ -66,7 +67,7 @@ pub fn render(
     memory: Option<&Memory>,
     output: &mut Output,
     diagnostics: &mut Diagnostics,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     // Templates nest deeper than the stack that a thread has by default.
     let pool = rayon::ThreadPoolBuilder::new()
         .stack_size(engine::STACK_BYTES)
@@ -79,14 +80,14 @@ pub fn render(
     let mut told = Diagnostics::new();
     let result = pool.install(|| build(site, website, dates, memory, output, &mut told));
     diagnostics.extend(told);
-    result?;
+    let base_url = result?;
     if diagnostics.has_errors() {
         return Err(Failure::told());
     }
     if let Some(memory) = memory {
         memory.end_round();
     }
-    Ok(())
+    Ok(base_url)
 }
 
 fn build(
@@ -96,7 +97,7 @@ fn build(
     memory: Option<&Memory>,
     output: &mut Output,
     diagnostics: &mut Diagnostics,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     let limit_bytes = site.config.limit_bytes();
     let files = Files::new(website.files.iter().cloned());
     let source = render::text(&website.config, limit_bytes)?;
@@ -122,7 +123,7 @@ fn build(
     let entries = content::load(
         &files,
         &settings,
-        site.config.drafts,
+        crate::site::config::drafts_wanted(),
         limit_bytes,
         (memory, configuration),
         diagnostics,
@@ -170,6 +171,10 @@ fn build(
             memory::hash((configuration, engine.shared.templates_hash()))
         }),
     };
+    if let Some(memory) = memory {
+        let shared = &engine.shared;
+        shared.sheets_by(|directory| emit::remembered_sheets(shared, memory, directory));
+    }
     let rendered = texts(&library, &values, &engine, &kept, diagnostics);
     check_links(&library, &rendered, settings, diagnostics);
     if diagnostics.has_errors() {
@@ -189,7 +194,7 @@ fn build(
     if let Ok(mut told) = engine.shared.told.lock() {
         diagnostics.extend(std::mem::take(&mut *told));
     }
-    result
+    result.map(|()| settings.base_url.clone())
 }
 
 /// What was made before, and what all that is made depends on.
@@ -232,6 +237,14 @@ fn check_settings(
             .into_iter()
             .flatten()
         {
+            if let Some(stands_in) = markdown::theme_stand_in(name) {
+                diagnostics.push(
+                    Diagnostic::note(format!(
+                        "the highlighting theme `{name}` is shown in the colours of `{stands_in}`"
+                    ))
+                    .at(at(name)),
+                );
+            }
             if !markdown::theme_exists(name) {
                 diagnostics.push(
                     Diagnostic::warning(format!("there is no highlighting theme `{name}`: another one is used"))
@@ -292,7 +305,10 @@ fn texts(
                 let inputs = memory::hash((kept.surroundings, inputs));
                 (format!("text {}", entry.relative), inputs)
             };
-            let make = || markdown::render(body, &around);
+            let make = || {
+                engine::seed(&entry.path);
+                markdown::render(body, &around)
+            };
             memory::get(kept.memory, slot, Some(&engine.shared), make, |_| true)
         })
         .collect();
@@ -362,7 +378,12 @@ fn check_links(
             if there {
                 continue;
             }
-            let whole = format!("@/{file}#{fragment}");
+            // A place in the page itself that is not there has always built.
+            let inside = *file == entry.relative;
+            let (whole, level) = match inside {
+                true => (format!("#{fragment}"), Level::Warning),
+                false => (format!("@/{file}#{fragment}"), level),
+            };
             let mut diagnostic = Diagnostic::new(
                 level,
                 format!("`{whole}` leads to no place: that page has no heading or id `{fragment}`"),

@@ -218,7 +218,7 @@ impl<'a> Maker<'a> {
         );
         put("draft", meta.draft.into());
         put("lang", entry.lang.clone().into());
-        put("translations", self.translations(&around.translations));
+        put("translations", self.translations(at, &around.translations));
         put("backlinks", self.backlinks(at));
         put(
             "toc",
@@ -249,7 +249,7 @@ impl<'a> Maker<'a> {
         Value::Object(map)
     }
 
-    fn translations(&self, entries: &[usize]) -> Value {
+    fn translations(&self, at: usize, entries: &[usize]) -> Value {
         let one = |at: &usize| {
             let entry = &self.library.entries[*at];
             serde_json::json!({
@@ -260,6 +260,9 @@ impl<'a> Maker<'a> {
             })
         };
         if self.settings.multilingual() {
+            // A page is among its own translations, alone if it has none.
+            let own = [at];
+            let entries = if entries.is_empty() { &own } else { entries };
             entries.iter().map(one).collect()
         } else {
             Value::Array(Vec::new())

@@ -3,7 +3,10 @@
 
 mod http;
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 pub use http::{HostConfig, HttpConfig, Www};
 
@@ -40,8 +43,20 @@ pub struct Config {
     pub dns: DnsConfig,
     /// `[image] max-bytes`: a limit below the largest that an image can hold.
     pub max_bytes: Option<u64>,
-    /// Drafts of a website are built too: said on the command line.
-    pub drafts: bool,
+}
+
+/// Whether the command line asks for drafts. It speaks for every site of an
+/// image, those of its hosts included, and is said once, before any is loaded.
+static DRAFTS: AtomicBool = AtomicBool::new(false);
+
+/// Says that drafts are wanted.
+pub fn want_drafts() {
+    DRAFTS.store(true, Ordering::Relaxed);
+}
+
+/// Whether drafts are wanted.
+pub fn drafts_wanted() -> bool {
+    DRAFTS.load(Ordering::Relaxed)
 }
 
 /// What `[dns]` says of the name server.

@@ -28,6 +28,9 @@ mod xen;
 
 /// Serves a site or an image. Returns only when that fails.
 pub fn run(arguments: &Run) -> Result<(), Failure> {
+    if arguments.drafts {
+        site::config::want_drafts();
+    }
     let image = if is_executable_image(&arguments.site) {
         arguments.site.clone()
     } else {

@@ -204,7 +204,7 @@ fn builds_at_the_same_time_compile_once() {
     let machine = Machine::new();
     let sources = Arc::new(stand_in(MAIN));
     let start = Barrier::new(3);
-    let told: Vec<Vec<String>> = std::thread::scope(|threads| {
+    let told: Vec<Vec<String>> = thread::scope(|threads| {
         let builds: Vec<_> = (0..3)
             .map(|_| {
                 threads.spawn(|| {

@@ -166,6 +166,7 @@ impl Emitter<'_> {
             (format!("page {}", job.path), inputs)
         };
         self.remember(slot, || {
+            engine::seed(&job.path);
             self.engine.render(&job.template, &self.context(job))
         })
     }

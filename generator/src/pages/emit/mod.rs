@@ -12,11 +12,12 @@ use tera::Context;
 
 use super::{
     Kept,
-    engine::Engine,
+    engine::{Engine, Shared},
     feeds::Feed,
     library::Library,
     markdown::{self, Rendered},
-    memory, sass,
+    memory::{self, Memory},
+    minify, sass,
     values::Values,
 };
 use crate::{
@@ -53,7 +54,10 @@ impl Emitter<'_> {
             .collect();
         for (job, page) in jobs.iter().zip(pages) {
             match page {
-                Ok(html) => {
+                Ok(mut html) => {
+                    if self.engine.shared.settings.minify_html {
+                        html = minify::html(&html);
+                    }
                     let path = UrlPath::from(job.path.as_str());
                     self.put(
                         output,
@@ -146,6 +150,10 @@ impl Emitter<'_> {
             .remember(slot, make)
             .map_err(|diagnostic| Failure::site(*diagnostic))?;
         let media_type = media_type(path, &text);
+        let text = match self.engine.shared.settings.minify_html && path.ends_with(".html") {
+            true => minify::html(&text),
+            false => text,
+        };
         let origin = format!("the template `{template}`");
         self.put(output, at, text.into_bytes(), media_type, &origin)
     }
@@ -209,40 +217,36 @@ impl Emitter<'_> {
         diagnostics: &mut Diagnostics,
     ) -> Result<(), Failure> {
         let shared = &self.engine.shared;
-        let own = shared.settings.compile_sass.then(|| "sass".to_owned());
-        let theme = shared.files.theme_directory("sass");
         let mut taken = BTreeSet::new();
-        for directory in own.into_iter().chain(theme) {
-            for sheet in self.compiled(&directory) {
-                let sheet = match sheet {
-                    Ok(sheet) => sheet,
-                    Err(failure) => {
-                        diagnostics.extend(failure.diagnostic.map(|d| *d));
-                        continue;
-                    }
-                };
-                if !taken.insert(sheet.path.clone()) {
+        for sheet in shared.sheets() {
+            let sheet = match sheet {
+                Ok(sheet) => sheet,
+                Err(diagnostic) => {
+                    diagnostics.push(diagnostic.clone());
                     continue;
                 }
-                let path = UrlPath::of_file(&UrlPath::root(), Path::new(&sheet.path));
-                if let Some(resource) = output.resources.get(&path) {
-                    diagnostics.push(
-                        Diagnostic::warning(format!(
-                            "`{}` is served, and not what `{}` compiles to",
-                            resource.origin, sheet.origin
-                        ))
-                        .hint("remove one of them"),
-                    );
-                    continue;
-                }
-                self.put(
-                    output,
-                    path,
-                    sheet.css.into_bytes(),
-                    "text/css; charset=utf-8",
-                    &sheet.origin,
-                )?;
+            };
+            if !taken.insert(sheet.path.clone()) {
+                continue;
             }
+            let path = UrlPath::of_file(&UrlPath::root(), Path::new(&sheet.path));
+            if let Some(resource) = output.resources.get(&path) {
+                diagnostics.push(
+                    Diagnostic::warning(format!(
+                        "`{}` is served, and not what `{}` compiles to",
+                        resource.origin, sheet.origin
+                    ))
+                    .hint("remove one of them"),
+                );
+                continue;
+            }
+            self.put(
+                output,
+                path,
+                sheet.css.clone().into_bytes(),
+                "text/css; charset=utf-8",
+                &sheet.origin,
+            )?;
         }
         if let Some(highlighting) = &shared.settings.markdown.highlighting
             && highlighting.classes
@@ -261,34 +265,6 @@ impl Emitter<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The style sheets of a folder; they are made from all that is in it.
-    fn compiled(&self, directory: &str) -> Vec<Result<sass::Sheet, Failure>> {
-        let shared = &self.engine.shared;
-        let make = || sass::compile(&shared.files, directory, shared.limit_bytes);
-        if self.kept.memory.is_none() {
-            return make();
-        }
-        let slot = || {
-            let texts: Vec<_> = shared
-                .files
-                .below(directory)
-                .map(|(path, file)| (path, file.read(shared.limit_bytes).unwrap_or_default()))
-                .collect();
-            (format!("sass {directory}"), memory::hash(texts))
-        };
-        let compiled = memory::get(
-            self.kept.memory,
-            slot,
-            None,
-            || make().into_iter().collect::<Result<Vec<_>, _>>().ok(),
-            Option::is_some,
-        );
-        match compiled {
-            Some(sheets) => sheets.into_iter().map(Ok).collect(),
-            None => make(),
-        }
     }
 
     fn feeds(&self, output: &mut Output) -> Result<(), Failure> {
@@ -391,5 +367,33 @@ fn media_type(path: &str, text: &str) -> &'static str {
         "js" => "text/javascript; charset=utf-8",
         "html" | "htm" => "text/html; charset=utf-8",
         _ => "text/plain; charset=utf-8",
+    }
+}
+
+/// The style sheets of a folder, as they are known or made from all that is in it.
+pub(super) fn remembered_sheets(
+    shared: &Shared,
+    memory: &Memory,
+    directory: &str,
+) -> Vec<Result<sass::Sheet, Failure>> {
+    let make = || sass::compile(&shared.files, directory, shared.limit_bytes);
+    let slot = || {
+        let texts: Vec<_> = shared
+            .files
+            .below(directory)
+            .map(|(path, file)| (path, file.read(shared.limit_bytes).unwrap_or_default()))
+            .collect();
+        (format!("sass {directory}"), memory::hash(texts))
+    };
+    let compiled = memory::get(
+        Some(memory),
+        slot,
+        None,
+        || make().into_iter().collect::<Result<Vec<_>, _>>().ok(),
+        Option::is_some,
+    );
+    match compiled {
+        Some(sheets) => sheets.into_iter().map(Ok).collect(),
+        None => make(),
     }
 }

@@ -29,7 +29,9 @@ impl Emitter<'_> {
         if settings.generate_robots_txt {
             self.optional("/robots.txt", "robots.txt", 0, context, output)?;
         }
-        for (lang, language) in &settings.languages {
+        // The default language decides whether there is a search at all.
+        let search = settings.language(lang).build_search_index;
+        for (lang, language) in settings.languages.iter().filter(|_| search) {
             if language.build_search_index {
                 let (name, text) =
                     search::index(self.library, self.rendered, lang, &language.search);

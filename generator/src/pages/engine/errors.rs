@@ -51,7 +51,7 @@ pub fn of_loading(error: &Error, sources: &Sources) -> Diagnostic {
             }
         }));
     }
-    diagnostic.hint("templates are written in Tera 1, as themes for Zola up to 0.22 are")
+    diagnostic.hint("templates are written in Tera 1, as themes for Zola up to 0.22 are; one with `{{<name />}}` in it is for Tera 2 and Zola 0.23: take an earlier release of it")
 }
 
 /// A template that cannot be rendered.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 use tera::{Error, Function, Result, Tera, Value};
 
 use super::{
-    Shared, data, images, metadata,
+    Shared, data, guard, images, metadata,
     trace::{self, Asked},
 };
 use crate::pages::{memory, values::Values};
@@ -308,7 +308,9 @@ fn get_url(shared: &Arc<Shared>, given: &Given<'_>) -> Result<Value> {
         _ => path.to_owned(),
     };
     let mut url = settings.permalink(&below);
-    if !given.flag("trailing_slash", false)? && url.ends_with('/') {
+    // The root of another language keeps its slash.
+    let is_root = path == "/" && below != path;
+    if !given.flag("trailing_slash", false)? && url.ends_with('/') && !is_root {
         url.pop();
     }
     if given.flag("cachebust", false)? {
@@ -325,23 +327,22 @@ fn get_url(shared: &Arc<Shared>, given: &Given<'_>) -> Result<Value> {
     Ok(Value::String(url))
 }
 
-/// A style sheet is named for its Sass: what it is made from decides the hash.
+/// The hash of a style sheet that is compiled from Sass.
 fn generated_hash(shared: &Shared, path: &str) -> Option<String> {
     let path = path.trim_start_matches('/');
     if path.starts_with("giallo") {
         return Some(hex(&Sha256::digest(path)));
     }
-    let theme = shared.files.theme_directory("sass");
-    path.strip_suffix(".css")?;
-    let mut hash = Sha256::new();
-    let mut any = false;
-    for directory in std::iter::once("sass".to_owned()).chain(theme) {
-        for (_, file) in shared.files.below(&directory) {
-            hash.update(file.read(shared.limit_bytes).ok()?);
-            any = true;
-        }
+    if path.starts_with("search_index.") || path == "elasticlunr.min.js" {
+        return Some(shared.content_hash());
     }
-    any.then(|| hex(&hash.finalize()))
+    path.strip_suffix(".css")?;
+    let sheets = shared
+        .sheets()
+        .iter()
+        .filter_map(|sheet| sheet.as_ref().ok());
+    let sheet = sheets.into_iter().find(|sheet| sheet.path == path)?;
+    Some(hex(&Sha256::digest(&sheet.css)))
 }
 
 /// The bytes of a file that templates name.
@@ -427,7 +428,8 @@ fn get_env(_: &Arc<Shared>, given: &Given<'_>) -> Result<Value> {
     }
 }
 
-/// The same number in each build: what it would be is nobody's to rely on.
+/// Another number at each call, and the same ones in each build: pages make ids
+/// of them.
 fn get_random(_: &Arc<Shared>, given: &Given<'_>) -> Result<Value> {
     let start = given.any("start").and_then(Value::as_i64).unwrap_or(0);
     let end = given
@@ -438,7 +440,7 @@ fn get_random(_: &Arc<Shared>, given: &Given<'_>) -> Result<Value> {
         return Err(given.error("`end` must be greater than `start`"));
     }
     let span = end.abs_diff(start);
-    let number = 0x9e37_79b9_7f4a_7c15_u64 % span;
+    let number = guard::random() % span;
     Ok(Value::from(start.saturating_add_unsigned(number)))
 }
 

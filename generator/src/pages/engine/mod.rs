@@ -11,7 +11,7 @@ mod filters;
 mod functions;
 mod guard;
 pub mod images;
-pub use guard::STACK_BYTES;
+pub use guard::{STACK_BYTES, seed};
 mod metadata;
 pub mod trace;
 mod xml;
@@ -21,9 +21,16 @@ use std::{
     sync::{Arc, Mutex, OnceLock, RwLock, Weak},
 };
 
+use sha2::{Digest, Sha256};
 use tera::{Context, Map, Tera, Value};
 
-use super::{files::Files, memory, settings::Settings, values::Values};
+use super::{
+    files::Files,
+    memory,
+    sass::{self, Sheet},
+    settings::Settings,
+    values::Values,
+};
 use crate::{
     failure::Failure,
     render,
@@ -54,6 +61,9 @@ pub struct Shared {
     /// What there is to say.
     pub told: Mutex<Diagnostics>,
     answers: Mutex<HashMap<trace::Asked, u64>>,
+    /// Compiled style sheets, once somebody asks.
+    sheets: OnceLock<Vec<Result<Sheet, Diagnostic>>>,
+    content_hash: OnceLock<String>,
     contexts: HashMap<String, Context>,
     sources: HashMap<String, SourceText>,
     tera: OnceLock<Weak<Tera>>,
@@ -84,6 +94,52 @@ pub struct Parts {
     pub now: Option<i64>,
 }
 
+impl Shared {
+    /// A fingerprint of all that pages are made from, for what is known only
+    /// after them: the search index.
+    pub fn content_hash(&self) -> String {
+        let hash = self.content_hash.get_or_init(|| {
+            let mut hash = Sha256::new();
+            for (path, file) in self.files.below("content") {
+                hash.update(path);
+                if path.ends_with(".md")
+                    && let Ok(bytes) = file.read(self.limit_bytes)
+                {
+                    hash.update(bytes);
+                }
+            }
+            functions::hex(&hash.finalize())
+        });
+        hash.clone()
+    }
+
+    /// The style sheets of the site, then those of its theme.
+    pub fn sheets(&self) -> &[Result<Sheet, Diagnostic>] {
+        self.sheets_by(|directory| sass::compile(&self.files, directory, self.limit_bytes))
+    }
+
+    /// The same, where they are yet to be compiled, by `compile` of a folder.
+    pub fn sheets_by(
+        &self,
+        compile: impl Fn(&str) -> Vec<Result<Sheet, Failure>>,
+    ) -> &[Result<Sheet, Diagnostic>] {
+        self.sheets.get_or_init(|| {
+            let own = self.settings.compile_sass.then(|| "sass".to_owned());
+            let theme = self.files.theme_directory("sass");
+            own.into_iter()
+                .chain(theme)
+                .flat_map(|directory| compile(&directory))
+                .map(|sheet| {
+                    sheet.map_err(|failure| match failure.diagnostic {
+                        Some(diagnostic) => *diagnostic,
+                        None => Diagnostic::error("a style sheet does not compile"),
+                    })
+                })
+                .collect()
+        })
+    }
+}
+
 impl Engine {
     /// Reads and checks every template.
     pub fn new(parts: Parts) -> Result<Self, Failure> {
@@ -111,6 +167,8 @@ impl Engine {
             images: Mutex::default(),
             told: Mutex::default(),
             answers: Mutex::default(),
+            sheets: OnceLock::new(),
+            content_hash: OnceLock::new(),
             contexts,
             sources,
             tera: OnceLock::new(),

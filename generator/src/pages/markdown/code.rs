@@ -140,6 +140,7 @@ fn assemble(info: &Info, lines: &[String], settings: Option<&Highlighting>, styl
     }
     out.push('>');
     let special = info.numbers || !info.marked.is_empty() || settings.is_some();
+    let mut first_line = true;
     for (n, line) in lines.iter().enumerate() {
         let number = n + 1;
         let within = |ranges: &[RangeInclusive<usize>]| ranges.iter().any(|r| r.contains(&number));
@@ -151,10 +152,16 @@ fn assemble(info: &Info, lines: &[String], settings: Option<&Highlighting>, styl
             out.push('\n');
             continue;
         }
+        // A line's end stands between lines, and none behind the last.
+        if !std::mem::take(&mut first_line) {
+            out.push('\n');
+        }
         out.push_str("<span class=\"giallo-l\">");
         if info.numbers {
             let shown = info.first.saturating_add(n);
-            out.push_str(&format!("<span class=\"giallo-ln\">{shown}</span>"));
+            out.push_str(&format!(
+                "<span aria-hidden=\"true\" class=\"giallo-ln\">{shown}</span>"
+            ));
         }
         let marked = within(&info.marked);
         if marked {
@@ -164,9 +171,12 @@ fn assemble(info: &Info, lines: &[String], settings: Option<&Highlighting>, styl
         if marked {
             out.push_str("</mark>");
         }
-        out.push_str("\n</span>");
+        out.push_str("</span>");
     }
-    out.push_str("</code></pre>\n");
+    out.push_str("</code></pre>");
+    if !special {
+        out.push('\n');
+    }
     out
 }
 
@@ -365,6 +375,12 @@ fn find_theme(name: &str) -> Option<EmbeddedThemeName> {
 /// Whether a theme of that name, or one near to it, is there.
 pub fn theme_exists(name: &str) -> bool {
     name.is_empty() || find_theme(name).is_some()
+}
+
+/// The theme that stands in for one that is not here, if one does.
+pub fn theme_stand_in(name: &str) -> Option<&'static str> {
+    NAMES.iter().find(|(other, _)| *other == name)?;
+    find_theme(name).map(|theme| theme.as_name())
 }
 
 fn theme(name: &str) -> &'static Theme {

@@ -200,6 +200,7 @@ impl<'a, 'e> Rewriter<'a, 'e> {
                 self.out.push(wrap(before));
             }
             self.more = Some(self.out.len());
+            let after = after.trim_start_matches('\n');
             self.out.push(wrap(format!(
                 "<span id=\"continue-reading\"></span>{after}"
             )));
@@ -364,6 +365,7 @@ pub fn summary(events: &[Event<'_>], at: usize, around: &Surroundings<'_>) -> St
     kept.extend(open.into_iter().rev().map(Event::End));
     let mut out = String::new();
     html::push_html(&mut out, kept.into_iter());
+    out.truncate(out.trim_end().len());
     out
 }
 

@@ -41,11 +41,24 @@ pub fn resolve(target: &str, around: &Surroundings<'_>, rendered: &mut Rendered)
             }
         };
     }
+    // A place in the page itself: its whole address works in lists and feeds too.
+    if let (Some(fragment), Some(permalink), Some((_, value))) =
+        (target.strip_prefix('#'), around.permalink, around.subject)
+        && !fragment.is_empty()
+    {
+        if let Some(own) = value["relative_path"].as_str() {
+            rendered
+                .links
+                .push((own.to_owned(), Some(fragment.to_owned())));
+        }
+        return format!("{permalink}{target}");
+    }
     // A file beside the page: its whole address works in lists and feeds too.
-    let beside = !target.contains('/')
-        && !target.starts_with(['#', '?'])
+    let first = target.split(['/', '?', '#']).next().unwrap_or_default();
+    let beside = !target.starts_with(['/', '#'])
+        && !target.starts_with("..")
         && !target.is_empty()
-        && !target.contains(':');
+        && !first.contains(':');
     match around.permalink {
         Some(permalink) if beside => format!("{permalink}{target}"),
         _ => target.to_owned(),

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use pulldown_cmark::{Event, Options, Parser, TextMergeStream, html};
 use tera::{Map, Value};
 
-pub use code::{style_sheets, theme_exists};
+pub use code::{style_sheets, theme_exists, theme_stand_in};
 pub use headings::Heading;
 
 use super::{

@@ -37,7 +37,8 @@ pub fn split(text: &str) -> Result<Vec<Piece>, Range<usize>> {
         if rest[2..].starts_with("/*") {
             // An example of a shortcode: shown, not called.
             let end = format!("*/{close}");
-            if let Some(length) = rest.find(&end) {
+            let shown = rest.find(&end).filter(|length| is_call(&rest[4..*length]));
+            if let Some(length) = shown {
                 plain.push_str(&rest[..2]);
                 plain.push_str(&rest[4..length]);
                 plain.push_str(close);
@@ -78,6 +79,13 @@ pub fn split(text: &str) -> Result<Vec<Piece>, Range<usize>> {
         pieces.push(Piece::Text(plain));
     }
     Ok(pieces)
+}
+
+/// Whether this is what a shortcode is called with: `name(…)`, or `end`.
+fn is_call(text: &str) -> bool {
+    let text = text.trim();
+    let name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text == "end" || (text.starts_with(name) && text.trim_start_matches(name).starts_with('('))
 }
 
 fn next_opening(text: &str, from: usize) -> Option<usize> {

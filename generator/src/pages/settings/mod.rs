@@ -168,6 +168,8 @@ pub struct Settings {
     pub ignored_content: Globs,
     /// Files of `static/` that are left out.
     pub ignored_static: Globs,
+    /// Pages are written without white space that nobody sees.
+    pub minify_html: bool,
     /// How many pages a feed holds.
     pub feed_limit: Option<usize>,
     /// A path before those of all taxonomies.

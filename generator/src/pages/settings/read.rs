@@ -13,7 +13,7 @@ use crate::{
     report::{Diagnostic, Diagnostics, Place, SourceText},
 };
 
-const TOP: [&str; 34] = [
+const TOP: [&str; 36] = [
     "base_url",
     "title",
     "description",
@@ -45,6 +45,8 @@ const TOP: [&str; 34] = [
     "extra",
     "generate_feed",
     "feed_filename",
+    "generate_rss",
+    "rss_limit",
     "highlight_code",
     "highlight_theme",
     "extra_syntaxes",
@@ -94,7 +96,10 @@ impl Settings {
             theme: fields.text("theme").filter(|name| !name.is_empty()),
             author: fields.text("author"),
             compile_sass: fields.boolean("compile_sass").unwrap_or(false),
-            feed_limit: fields.count("feed_limit"),
+            feed_limit: fields
+                .count("feed_limit")
+                .or_else(|| fields.count("rss_limit")),
+            minify_html: fields.boolean("minify_html").unwrap_or(false),
             taxonomy_root: fields.text("taxonomy_root"),
             generate_sitemap: fields.boolean("generate_sitemap").unwrap_or(true),
             generate_robots_txt: fields.boolean("generate_robots_txt").unwrap_or(true),
@@ -166,6 +171,10 @@ impl Settings {
                 ..Highlighting::default()
             });
         }
+        fields.without_effect(&[(
+            "output_dir",
+            "an image is written, by default to `dist/`; `-o FILE` says where",
+        )]);
         renamed(&mut fields);
         let mut default = language(&mut fields, None);
         default.translations = fields.table("translations").map(object).unwrap_or_default();
@@ -175,8 +184,9 @@ impl Settings {
                 let mut own = language(&mut within, Some(&default));
                 own.translations = within.table("translations").map(object).unwrap_or_default();
                 if *code == settings.default_language {
-                    // Zola refuses it; the top of the file says the same things.
-                    default = own;
+                    // The top of the file speaks for this language; what it
+                    // leaves out is taken from here, as Zola does.
+                    default.fill(own, &fields);
                 } else {
                     settings.languages.insert(code.clone(), own);
                 }
@@ -237,6 +247,30 @@ fn merge(own: &mut Value, theme: Value) {
     }
 }
 
+impl Language {
+    /// Takes from `other` what the top of the file does not say.
+    fn fill(&mut self, other: Self, top: &Fields<'_>) {
+        self.title = self.title.take().or(other.title);
+        self.description = self.description.take().or(other.description);
+        if top.get("taxonomies").is_none() {
+            self.taxonomies = other.taxonomies;
+        }
+        if top
+            .get("generate_feeds")
+            .or(top.get("generate_feed"))
+            .is_none()
+        {
+            self.generate_feeds = other.generate_feeds;
+        }
+        if top.get("build_search_index").is_none() {
+            self.build_search_index = other.build_search_index;
+        }
+        for (key, text) in other.translations {
+            self.translations.entry(key).or_insert(text);
+        }
+    }
+}
+
 /// Keys that Zola has renamed since: they work here, with a word of advice.
 fn renamed(fields: &mut Fields<'_>) {
     let known: Vec<&str> = TOP
@@ -246,6 +280,8 @@ fn renamed(fields: &mut Fields<'_>) {
                 **key,
                 "generate_feed"
                     | "feed_filename"
+                    | "generate_rss"
+                    | "rss_limit"
                     | "highlight_code"
                     | "highlight_theme"
                     | "extra_syntaxes"
@@ -263,6 +299,11 @@ fn renamed(fields: &mut Fields<'_>) {
         &[
             ("generate_feed", "it is `generate_feeds` now"),
             ("feed_filename", "it is `feed_filenames = [\"…\"]` now"),
+            (
+                "generate_rss",
+                "it is `generate_feeds` with `feed_filenames = [\"rss.xml\"]` now",
+            ),
+            ("rss_limit", "it is `feed_limit` now"),
             (
                 "highlight_code",
                 "it is `[markdown.highlighting] theme = \"…\"` now",
@@ -284,10 +325,18 @@ fn language(fields: &mut Fields<'_>, default: Option<&Language>) -> Language {
         .texts("feed_filenames")
         .or_else(|| fields.text("feed_filename").map(|name| vec![name]))
         .or_else(|| default.map(|d| d.feed_filenames.clone()))
-        .unwrap_or_else(|| vec!["atom.xml".into()]);
+        .unwrap_or_else(|| {
+            // Before 0.11 the one feed was RSS.
+            let name = match fields.get("generate_rss") {
+                Some(_) => "rss.xml",
+                None => "atom.xml",
+            };
+            vec![name.into()]
+        });
     let feeds = fields
         .boolean("generate_feeds")
-        .or_else(|| fields.boolean("generate_feed"));
+        .or_else(|| fields.boolean("generate_feed"))
+        .or_else(|| fields.boolean("generate_rss"));
     let mut taxonomies = Vec::new();
     if let Some(node) = fields.get("taxonomies") {
         if let Data::List(items) = &node.data {
@@ -310,7 +359,10 @@ fn language(fields: &mut Fields<'_>, default: Option<&Language>) -> Language {
                         name,
                         paginate_by: within.count("paginate_by").filter(|by| *by > 0),
                         paginate_path: within.text("paginate_path"),
-                        feed: within.boolean("feed").unwrap_or(false),
+                        feed: within
+                            .boolean("feed")
+                            .or_else(|| within.boolean("rss"))
+                            .unwrap_or(false),
                         render: within.boolean("render").unwrap_or(true),
                     }),
                     None => fields.error(
@@ -324,17 +376,20 @@ fn language(fields: &mut Fields<'_>, default: Option<&Language>) -> Language {
             fields.wrong("taxonomies", node, "a list of tables");
         }
     }
+    // A language does not inherit what goes into the index, but its form.
     let search = match fields.table("search") {
         Some(node) => search(&mut fields.within(node)),
-        None => default.map(|d| d.search.clone()).unwrap_or_default(),
+        None => Search {
+            index_format: default.map_or_else(
+                || Search::default().index_format,
+                |d| d.search.index_format.clone(),
+            ),
+            ..Search::default()
+        },
     };
     Language {
-        title: fields
-            .text("title")
-            .or_else(|| default.and_then(|d| d.title.clone())),
-        description: fields
-            .text("description")
-            .or_else(|| default.and_then(|d| d.description.clone())),
+        title: fields.text("title"),
+        description: fields.text("description"),
         generate_feeds: feeds.unwrap_or(false),
         feed_filenames,
         taxonomies,
@@ -388,6 +443,16 @@ fn markdown(fields: &mut Fields<'_>) -> Markdown {
                 "extra_themes",
             ],
         );
+        own.without_effect(&[
+            (
+                "extra_grammars",
+                "the built-in syntaxes are used; code in another language stays without colours",
+            ),
+            (
+                "extra_themes",
+                "the built-in themes are used, the nearest for a name that is not among them",
+            ),
+        ]);
         let one = own.text("theme").filter(|name| !name.is_empty());
         let light = own.text("light_theme").filter(|name| !name.is_empty());
         let dark = own.text("dark_theme").filter(|name| !name.is_empty());

@@ -28,7 +28,7 @@ impl Settings {
         put("theme", self.theme.clone().into());
         put("author", self.author.clone().into());
         put("compile_sass", self.compile_sass.into());
-        put("minify_html", false.into());
+        put("minify_html", self.minify_html.into());
         put("feed_limit", self.feed_limit.into());
         put("generate_sitemap", self.generate_sitemap.into());
         put("generate_robots_txt", self.generate_robots_txt.into());
