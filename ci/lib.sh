@@ -124,7 +124,7 @@ serve_command() {
     url=http://127.0.0.1:$port
     background "$log" "$@"
     for _ in $(seq 500); do
-        grep -q "^listening $url/" "$log" && return
+        grep -qs "^listening $url/" "$log" && return
         kill -0 "$background_pid" 2>/dev/null || break
         sleep 0.02
     done

@@ -3,6 +3,10 @@
 # worker each, the same files with gzip bodies ready, no log, in turns. Then what
 # a request costs in instructions, and an idle connection in memory.
 #
+# wrk takes about as much of its core as a server does of the other, so the ratio
+# of requests per second is held down by the client. Beside it stands the ratio of
+# requests per second of the server's own processor time, in user and kernel.
+#
 # Short by default. ROUNDS and SECONDS_EACH make it longer; MODES, SIZES and
 # CONNECTIONS choose: MODES="keep-alive pipelined close", SIZES="1kB 10kB 100kB
 # 10MB", CONNECTIONS="10 1000 10000". By default each mode is measured at 1 kB
@@ -36,6 +40,8 @@ serve_command "$port" "${on_server[@]}" "$TMP/site.unix" "http=127.0.0.1:$port" 
 applgen_url=$url applgen_port=$port applgen_pid=$background_pid
 
 free_port
+pipelined_port=$port
+free_port
 mkdir "$TMP/nginx"
 cat >"$TMP/nginx/nginx.conf" <<END
 daemon off;
@@ -62,16 +68,26 @@ http {
         listen 127.0.0.1:$port backlog=4096;
         root $site;
     }
+    # With tcp_nopush, nginx holds pipelined answers back until the client's
+    # delayed acknowledgement: without it it is several times as fast.
+    server {
+        listen 127.0.0.1:$pipelined_port backlog=4096;
+        root $site;
+        tcp_nopush off;
+    }
 }
 END
 chmod -R a+rX "$TMP"
 background "$TMP/nginx.log" "${on_server[@]}" \
     nginx -p "$TMP/nginx" -c "$TMP/nginx/nginx.conf" -e "$TMP/nginx/error.log"
-nginx_url=http://127.0.0.1:$port
+nginx_url=http://127.0.0.1:$port nginx_master=$background_pid
+nginx_pipelined_url=http://127.0.0.1:$pipelined_port
 for _ in $(seq 250); do
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
     sleep 0.02
 done
+
+nginx_pid=$(cut -d' ' -f1 "/proc/$nginx_master/task/$nginx_master/children")
 
 cat >"$TMP/pipelined.lua" <<'END'
 init = function(args)
@@ -80,24 +96,33 @@ init = function(args)
 end
 request = function() return all end
 END
-# measure URL LABEL MODE CONNECTIONS : one run of wrk; appends requests/s and
-# latencies in µs. Clients take no coding, so that both send the same bytes.
+# Processor time of a process so far, in ticks of 10 ms.
+ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'; }
+# measure PID URL LABEL MODE CONNECTIONS : one run of wrk; appends requests/s,
+# latencies in µs, and requests per second of the server's processor time.
+# Clients take no coding, so that both send the same bytes.
 measure() {
-    local url=$1 label=$2 mode=$3 connections=$4 options=() factor=1
+    local pid=$1 url=$2 label=$3 mode=$4 connections=$5 options=() before used
     case $mode in
         keep-alive) ;;
         close) options=(--header "Connection: close") ;;
-        pipelined) options=(--script "$TMP/pipelined.lua") factor=1 ;;
+        pipelined) options=(--script "$TMP/pipelined.lua") ;;
     esac
+    before=$(ticks "$pid")
     "${on_client[@]}" wrk --threads 1 --connections "$connections" --duration "${seconds}s" \
         --timeout 20s --latency "${options[@]}" "$url" >"$TMP/wrk" 2>&1
     grep -q 'Non-2xx' "$TMP/wrk" && fail "$label did not answer every request"
-    awk -v label="$label" -v to="$TMP/figures" '
+    used=$(($(ticks "$pid") - before))
+    awk -v label="$label" -v to="$TMP/figures" -v used="$used" '
         function us(text) { return text ~ /us$/ ? text + 0 : text ~ /ms$/ ? text * 1e3 : text * 1e6 }
         $1 == "50%" { p50 = us($2) }
         $1 == "99%" { p99 = us($2) }
+        $2 == "requests" && $3 == "in" { all = $1 }
         $1 == "Requests/sec:" { rate = $2 }
-        END { if (rate == "") exit 1; print label, rate, p50, p99 >>to }' "$TMP/wrk" ||
+        END {
+            if (rate == "") exit 1
+            print label, rate, p50, p99, all * 100 / (used > 0 ? used : 1) >>to
+        }' "$TMP/wrk" ||
         { cat "$TMP/wrk" >&2; fail "wrk printed no figures"; }
 }
 # median LABEL COLUMN : of all rounds.
@@ -107,19 +132,23 @@ median() {
 }
 # compare MODE SIZE CONNECTIONS : in turns, and the ratio.
 compare() {
-    local mode=$1 size=$2 connections=$3 what="$2, $1, $3 connections" server
+    local mode=$1 size=$2 connections=$3 what="$2, $1, $3 connections" server theirs=$nginx_url
+    [[ $mode != pipelined ]] || theirs=$nginx_pipelined_url
     for _ in $(seq "$rounds"); do
-        measure "$applgen_url/$size.html" "applgen-$mode-$size-$connections" "$mode" "$connections"
-        measure "$nginx_url/$size.html" "nginx-$mode-$size-$connections" "$mode" "$connections"
+        measure "$applgen_pid" "$applgen_url/$size.html" "applgen-$mode-$size-$connections" "$mode" "$connections"
+        measure "$nginx_pid" "$theirs/$size.html" "nginx-$mode-$size-$connections" "$mode" "$connections"
     done
     for server in applgen nginx; do
         local label=$server-$mode-$size-$connections
-        printf '%-42s %9.0f requests/s   p50 %7.0f µs, p99 %7.0f µs\n' \
-            "$what, $server" "$(median "$label" 2)" "$(median "$label" 3)" "$(median "$label" 4)"
+        printf '%-42s %9.0f requests/s   p50 %7.0f µs, p99 %7.0f µs   %9.0f requests/s of its processor\n' \
+            "$what, $server" "$(median "$label" 2)" "$(median "$label" 3)" "$(median "$label" 4)" \
+            "$(median "$label" 5)"
     done
     awk -v what="$what" -v ours="$(median "applgen-$mode-$size-$connections" 2)" \
         -v theirs="$(median "nginx-$mode-$size-$connections" 2)" \
-        'BEGIN { printf "%-42s %9.2f × nginx\n", what, ours / theirs }'
+        -v ours_cpu="$(median "applgen-$mode-$size-$connections" 5)" \
+        -v theirs_cpu="$(median "nginx-$mode-$size-$connections" 5)" \
+        'BEGIN { printf "%-42s %9.2f × nginx; %.2f × by processor time\n", what, ours / theirs, ours_cpu / theirs_cpu }'
 }
 
 say "wrk, 1 thread, $rounds rounds of $seconds s in turns, medians"

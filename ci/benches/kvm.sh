@@ -33,15 +33,36 @@ kernel_bytes() {
 milliseconds() { echo $(((${EPOCHREALTIME/[.,]/} - $1) / 1000)); }
 now_us() { echo "${EPOCHREALTIME/[.,]/}"; }
 
-# Bytes.
-site web 0 'ip = "10.0.2.15/24"' 'gw = "10.0.2.2"'
+# Bytes, of both kinds of machines. Everything: pages, zones and rules with
+# patterns; both protocols, and the address from DHCP.
+zone() {
+    mkdir -p "$TMP/$1/zones"
+    printf '%s\n' '$TTL 3600' '@ SOA ns.example.org. host.example.org. 1 3600 900 86400 300' \
+        '@ NS ns.example.org.' 'ns A 192.0.2.53' >"$TMP/$1/zones/example.org.zone"
+}
+static4=('ip = "10.0.2.15/24"' 'gw = "10.0.2.2"')
+site web 0 "${static4[@]}"
 site dhcp 0 'ip = "dhcp"'
-site ipv6 0 'ip = "10.0.2.15/24"' 'ip6 = "2001:db8::2/64"'
+site ipv6 0 "${static4[@]}" 'ip6 = "2001:db8::2/64"'
+site rules 0 "${static4[@]}"
+printf '/old/* /:splat 301\n' >"$TMP/rules/_redirects"
+site dns 0 "${static4[@]}"
+zone dns && rm "$TMP/dns/index.html"
 site all 0
-within "kernel: web (static IPv4)" "$(kernel_bytes "$TMP/web.kvm")" 80000 bytes
-figure "kernel: web, DHCP" "$(kernel_bytes "$TMP/dhcp.kvm")" bytes
-figure "kernel: web, IPv6" "$(kernel_bytes "$TMP/ipv6.kvm")" bytes
-within "kernel: web, IPv6, DHCP" "$(kernel_bytes "$TMP/all.kvm")" 128000 bytes
+zone all && cp "$TMP/rules/_redirects" "$TMP/all/"
+# bytes SITE TARGET
+bytes() {
+    "$APPLGEN" build "$TMP/$1" "--$2" -o "$TMP/$1.$2" >/dev/null 2>&1 || fail "$1 does not build for $2"
+    kernel_bytes "$TMP/$1.$2"
+}
+for target in kvm xen; do
+    within "kernel, $target: web (static IPv4)" "$(bytes web $target)" 80000 bytes
+    figure "kernel, $target: web, DHCP" "$(bytes dhcp $target)" bytes
+    figure "kernel, $target: web, IPv6" "$(bytes ipv6 $target)" bytes
+    figure "kernel, $target: web, rules" "$(bytes rules $target)" bytes
+    within "kernel, $target: DNS (static IPv4)" "$(bytes dns $target)" 64000 bytes
+    within "kernel, $target: everything" "$(bytes all $target)" 128000 bytes
+done
 
 # Instructions: one tick of the guest's counter each.
 site one 1000000 'ip = "10.0.2.15/24"' 'gw = "10.0.2.2"'

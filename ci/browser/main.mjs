@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { createRequire } from 'node:module';
 import { Deck } from './deck.mjs';
 import { buildHostile } from './hostile.mjs';
+import { everyPage } from './pages.mjs';
 import * as content from './checks/content.mjs';
 import * as fit from './checks/fit.mjs';
 import * as movement from './checks/movement.mjs';
@@ -37,6 +38,7 @@ try {
       allow: { type: 'string', multiple: true, default: [] },
       only: { type: 'string', multiple: true, default: Object.keys(checks) },
       hostile: { type: 'boolean', default: false },
+      pages: { type: 'boolean', default: false },
       applgen: { type: 'string', default: 'target/release/applgen' },
     },
   }));
@@ -61,7 +63,8 @@ try {
   const origins = new Map();
   for (const { target, path = '', only = values.only } of targets) {
     if (!origins.has(target)) origins.set(target, /^https?:/.test(target) ? target : await start(target));
-    await test(browser, new URL(path, origins.get(target)).href, only);
+    if (values.pages) failures += await everyPage(browser, resolve(values.applgen), target, origins.get(target));
+    else await test(browser, new URL(path, origins.get(target)).href, only);
   }
 } finally {
   for (const end of ends.reverse()) await end();

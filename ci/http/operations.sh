@@ -132,3 +132,31 @@ wait "$asking" || { cat "$TMP/asking" >&2; fail "a client noticed the hand-over"
 grep -q '^asked [0-9][0-9]' "$TMP/asking" || fail "nobody asked during the hand-over"
 stop "$new"
 say "hand-over: $(cat "$TMP/asking") times, and no one was refused"
+
+# Limits that the site chooses.
+cp -r "$TMP/site" "$TMP/limited"
+sed -i 's/^\[http\]$/[http]\nidle-seconds = 1\nrequest-seconds = 2\nconnections-per-address = 2/' "$TMP/limited/applgen.toml"
+"$APPLGEN" build "$TMP/limited" -o "$TMP/limited.unix"
+serve "$TMP/limited.unix" threads=1
+python3 - "$port" <<'END' || fail "the limits that the site chooses do not hold"
+import socket, sys, time
+def connect():
+    return socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5)
+GET = b"GET /plain.txt HTTP/1.1\r\nHost: h\r\n\r\n"
+def ask(client):
+    client.sendall(GET)
+    return client.recv(65536).endswith(b"0123456789")
+first, second = connect(), connect()
+assert ask(first) and ask(second) and ask(first)
+third = connect()
+assert ask(third) and ask(first)
+assert second.recv(1) == b"", "the one that has been idle for longest stays"
+started = time.monotonic()
+assert first.recv(1) == b"" and 0.9 < time.monotonic() - started < 3, "idle"
+slow = connect()
+started = time.monotonic()
+slow.sendall(GET[:20])
+assert slow.recv(65536).startswith(b"HTTP/1.1 408 ") and 1.9 < time.monotonic() - started < 5, "request"
+END
+stop "$background_pid"
+say "limits of the site: connections of an address, idle and request time-outs"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs tables of raw requests and exact answers against a server.
 
-usage: tables.py HOST:PORT TABLE...
+usage: tables.py [--pieces HOW] HOST:PORT TABLE...
 
 The server is whatever listens there: a process, an image on a tap device, a
 machine under a monitor. A table is text:
@@ -23,8 +23,9 @@ lines, as `{name}`, and `...` stands for any further lines. `<|` is the body, al
 of it, or `<| ...` for any. A request may have several answers. At the end `open`
 is asked once more and must answer; `closed` must be at its end.
 
-Each case is sent in one piece, in two, and byte by byte; all that stay open are
-sent once more on one connection, without waiting, and must be answered in order.
+Each case is sent in one piece, in two, and byte by byte (`--pieces cut`: not byte
+by byte, for servers in emulation); all that stay open are sent once more on one
+connection, without waiting, and must be answered in order.
 """
 
 import codecs
@@ -232,32 +233,36 @@ def run(address, case, pieces):
         client.close()
 
 
-def splits(request, source):
+def splits(request, source, how):
     yield "in one piece", [request]
     if len(request) > 1:
         cut = source.randrange(1, len(request))
         yield f"cut at {cut}", [request[:cut], request[cut:]]
-    if len(request) < 600:
+    if len(request) < 600 and how == "all":
         yield "byte by byte", [request[i : i + 1] for i in range(len(request))]
 
 
 def main():
-    if len(sys.argv) < 3:
+    arguments = sys.argv[1:]
+    how = "all"
+    if arguments[:1] == ["--pieces"]:
+        how, arguments = arguments[1], arguments[2:]
+    if len(arguments) < 2 or how not in ("all", "cut"):
         sys.exit(__doc__)
-    host, _, port = sys.argv[1].rpartition(":")
+    host, _, port = arguments[0].rpartition(":")
     address = (host.strip("[]"), int(port))
-    cases = [case for path in sys.argv[2:] for case in read(path)]
+    cases = [case for path in arguments[1:] for case in read(path)]
     source = random.Random(7)
     failed = 0
     runs = 0
     for case in cases:
-        for how, pieces in splits(case.request, source):
+        for pieces_are, pieces in splits(case.request, source, how):
             runs += 1
             try:
                 run(address, case, pieces)
             except (AssertionError, EOFError, OSError) as error:
                 failed += 1
-                print(f"error: {case.place}: {case.name}, {how}: {error}", file=sys.stderr)
+                print(f"error: {case.place}: {case.name}, {pieces_are}: {error}", file=sys.stderr)
                 break
     together = [case for case in cases if case.open]
     client = Client(address)

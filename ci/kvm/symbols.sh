@@ -5,7 +5,7 @@
 
 # symbols FEATURES : the names in a kernel with these features.
 symbols() {
-    RUSTFLAGS="-Ctarget-cpu=x86-64 -Crelocation-model=static" CARGO_PROFILE_MACHINE_STRIP=none \
+    RUSTFLAGS="-Ctarget-cpu=x86-64 -Crelocation-model=static -Cjump-tables=no" CARGO_PROFILE_MACHINE_STRIP=none \
         cargo build --quiet --locked --profile machine --target x86_64-unknown-linux-gnu \
         --package applgen-kernel --bin applgen-kernel --no-default-features --features "machine,$1" \
         --target-dir target/symbols
@@ -19,17 +19,20 @@ holds() {
     expect "whether a kernel of \`$1\` has \`$3\`" "$found" "$2"
 }
 
-for features in virtio,http virtio,http,dhcp virtio,http,ipv6; do
+for features in virtio,http virtio,http,dhcp virtio,http,ipv6 virtio,http,rules; do
     symbols "$features" >"$TMP/symbols"
-    has_dhcp=NO has_ipv6=NO
+    has_dhcp=NO has_ipv6=NO has_rules=NO
     [[ $features == *dhcp* ]] && has_dhcp=YES
     [[ $features == *ipv6* ]] && has_ipv6=YES
+    [[ $features == *rules* ]] && has_rules=YES
     holds "$features" YES 'applgen_http::'
-    holds "$features" YES 'smoltcp::'
+    holds "$features" YES 'applgen_net::tcp::'
+    holds "$features" NO 'smoltcp::(iface|socket|storage)'
     holds "$features" YES 'virtio'
     holds "$features" "$has_dhcp" 'dhcp'
-    holds "$features" "$has_ipv6" 'smoltcp::.*(ipv6|ndisc|icmpv6)'
+    holds "$features" "$has_rules" 'applgen_http::(rules|.*redirect_host)'
+    holds "$features" "$has_ipv6" '(smoltcp|applgen_net)::.*(ipv6|ndisc|icmpv6|groups)'
     holds "$features" NO '[xX]en_?(store|net|bus)|xen::|drivers::xen'
-    holds "$features" NO 'applgen_dns|_Unwind_|rust_eh_personality|core::fmt::float'
+    holds "$features" NO 'applgen_dns|_Unwind_|rust_eh_personality|core::fmt::|as core::fmt'
     say "$features: $(wc -l <"$TMP/symbols") symbols"
 done

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # A guest on a tap device, in the network namespace that this runs in:
-# ci/kvm/tap.sh IMAGE FOLDER, where the image serves FOLDER's big.bin and page.bin.
+# ci/kvm/tap.sh IMAGE FOLDER ZONES, where the image serves FOLDER's big.bin and
+# page.bin, and the image ZONES the zone of sites/zone.
 . "$(dirname "$0")/../lib.sh"
 . ci/kvm/lib.sh
-image=$1 folder=$2
+image=$1 folder=$2 zones=$3
 
 ip link set lo up
 ip tuntap add tap0 mode tap
@@ -38,3 +39,24 @@ for machine in microvm q35; do
     ((grown < 256)) || fail "the guest grows"
     power_off tap "$pid"
 done
+
+tap_network microvm tap0
+boot zones microvm 64 "$zones" "ip=192.0.2.2/24 gw=192.0.2.1 ip6=2001:db8::2/64" "${network[@]}"
+await zones "$background_pid" '^listening dns://192.0.2.2:53'
+await zones "$background_pid" '^listening dns://\[2001:db8::2\]:53'
+asked=0
+for server in 192.0.2.2 2001:db8::2; do
+    for transport in +notcp +tcp; do
+        for question in "example.org MX=10 mail.example.org." "host-2.example.org A=192.0.2.102" \
+            "x.dev.example.org CNAME=example.org." "mail.example.org AAAA="; do
+            # shellcheck disable=SC2086 # a name and a type
+            expect "$transport @$server ${question%%=*}" \
+                "$(kdig +short +timeout=5 "$transport" "@$server" ${question%%=*})" "${question#*=}"
+            asked=$((asked + 1))
+        done
+        kdig +timeout=5 "$transport" "@$server" nothing.example.org A | grep -q 'status: NXDOMAIN' ||
+            fail "a name that is not there is not said so by $server, $transport"
+    done
+done
+power_off zones "$background_pid"
+say "zones: $asked questions answered over UDP and TCP, IPv4 and IPv6"

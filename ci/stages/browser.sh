@@ -6,6 +6,20 @@ build_applgen
 
 "$APPLGEN" build sites/tour -o "$TMP/tour.unix" >/dev/null
 timeout 400 ci/browser/run "$TMP/tour.unix"
+# Every page of every example site, of the scaffolds and of the tables' site,
+# under the policy that it is sent with.
+images=()
+for site in sites/*/ ci/http/site/; do
+    name=$(tr / - <<<"${site%/}")
+    "$APPLGEN" build "$site" -o "$TMP/$name.unix" >/dev/null 2>&1
+    images+=("$TMP/$name.unix")
+done
+for kind in slides website files; do
+    "$APPLGEN" new "$kind" "$TMP/new-$kind" >/dev/null
+    "$APPLGEN" build "$TMP/new-$kind" -o "$TMP/$kind.unix" >/dev/null 2>&1
+    images+=("$TMP/$kind.unix")
+done
+timeout 300 ci/browser/run --pages --applgen "$APPLGEN" "${images[@]}"
 # Decks that are made to overflow: a sweep of many minutes, on request.
 if [[ ${HOSTILE:-} == 1 ]]; then
     ci/browser/run --hostile --applgen "$APPLGEN"

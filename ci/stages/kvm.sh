@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 . ci/kvm/lib.sh
 need cc=gcc qemu-system-x86_64=qemu-system-x86 curl node=nodejs npm chromium ip=iproute2 \
-    ping=iputils-ping unshare=util-linux nm=binutils setsid=util-linux
+    ping=iputils-ping kdig=knot-dnsutils unshare=util-linux nm=binutils setsid=util-linux
 build_applgen
 
 static="ip=10.0.2.15/24 gw=10.0.2.2"
@@ -149,6 +149,22 @@ done < <(find sites/files -type f ! -name '.*' ! -name applgen.toml ! -name 404.
 ((files > 0)) || fail "there are no files to compare"
 power_off site "$background_pid"
 
+say "a bundle of 150 MB"
+mkdir "$TMP/huge"
+head -c 150000000 /dev/urandom >"$TMP/huge/huge.bin"
+"$APPLGEN" build "$TMP/huge" --kvm -o "$TMP/huge.kvm" >/dev/null 2>&1
+for machine in microvm q35; do
+    free_port
+    user_network "$machine" "$port"
+    boot huge "$machine" 192 "$TMP/huge.kvm" "$static" "${network[@]}"
+    await huge "$background_pid" '^listening'
+    curl --silent --fail --max-time 60 --range 149000000- "http://127.0.0.1:$port/huge.bin" |
+        cmp --silent - <(tail -c 1000000 "$TMP/huge/huge.bin") ||
+        fail "the end of a file of 150 MB is not what it should be, from $machine"
+    power_off huge "$background_pid"
+done
+rm -r "$TMP/huge" "$TMP/huge.kvm"
+
 say "idle"
 free_port
 user_network microvm "$port"
@@ -168,9 +184,24 @@ mkdir "$TMP/big"
 head -c 20000000 /dev/urandom >"$TMP/big/big.bin"
 head -c 20000 /dev/urandom >"$TMP/big/page.bin"
 "$APPLGEN" build "$TMP/big" --kvm -o "$TMP/big.kvm" >/dev/null 2>&1
+"$APPLGEN" build sites/zone/zones/example.org.zone --kvm -o "$TMP/zones.kvm" >/dev/null 2>&1
 namespace=(unshare --net)
 ((EUID == 0)) || namespace=(unshare --map-root-user --net)
-"${namespace[@]}" bash ci/kvm/tap.sh "$TMP/big.kvm" "$TMP/big"
+"${namespace[@]}" bash ci/kvm/tap.sh "$TMP/big.kvm" "$TMP/big" "$TMP/zones.kvm"
+
+say "zones alone, from \`applgen run --kvm\`"
+free_port
+background "$TMP/run-dns" "$APPLGEN" run sites/zone/zones/example.org.zone --kvm --dns "$port"
+for _ in $(seq 1200); do
+    grep -q "^listening dns://127.0.0.1:$port\$" "$TMP/run-dns" && break
+    kill -0 "$background_pid" 2>/dev/null || break
+    sleep 0.05
+done
+for transport in +notcp +tcp; do
+    expect "$transport mail.example.org" \
+        "$(kdig +short +timeout=5 "$transport" @127.0.0.1 -p "$port" mail.example.org A)" 192.0.2.25
+done
+stop "$background_pid"
 
 if have_fixture oscon14; then
     say "the deck in a browser, from \`applgen run --kvm\`"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Websites in Zola's layout: a golden site for each feature through the real
-# binary, the properties of slugs, pagination and shortcodes, and the scaffold.
+# binary, the properties of slugs, pagination and shortcodes, the scaffold; `serve`,
+# with random edits that equal clean builds; and whether the manual is complete.
 . "$(dirname "$0")/../lib.sh"
 need cc=gcc git
-cargo test --locked -p applgen --lib pages::
-cargo test --locked -p applgen --test golden websites::
+cargo test --locked -p applgen --lib -- pages:: serve:: serve_edits::
+cargo test --locked -p applgen --test golden -- websites:: serve:: manual::

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut diagnostics = Diagnostics::new();
     let rendered = site::load(&from, &[], &mut diagnostics)
-        .and_then(|site| render::render(&site, &mut diagnostics));
+        .and_then(|site| render::render(&site, None, &mut diagnostics));
     let output = match rendered {
         Ok(rendered) => Some(rendered.output),
         Err(failure) => {

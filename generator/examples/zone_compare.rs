@@ -2,24 +2,41 @@
 //!
 //! `zone_compare FILE.zone RAW`, where RAW is from `named-compilezone -F raw=0`.
 //! Prints what only one of them has; exits with 1 when there is anything.
+//! `zone_compare FILE.zone` prints the records as we read them, to be compared
+//! with what others say, or what is wrong with the zone, and exits with 1.
 
 use applgen::{report::Diagnostics, site, zones};
 use std::{collections::BTreeSet, fmt::Write, path::Path, process::ExitCode};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [file, raw] = arguments.as_slice() else {
-        eprintln!("usage: zone_compare FILE.zone RAW");
-        return ExitCode::from(2);
+    let (file, raw) = match arguments.as_slice() {
+        [file] => (file, None),
+        [file, raw] => (file, Some(raw)),
+        _ => {
+            eprintln!("usage: zone_compare FILE.zone [RAW]");
+            return ExitCode::from(2);
+        }
     };
     let mut diagnostics = Diagnostics::new();
     let site = site::load(Path::new(file), &[], &mut diagnostics).expect("it can be loaded");
-    let ours = zones::load(&site, &mut diagnostics).expect("it is a zone");
+    let Ok(ours) = zones::load(&site, &mut diagnostics) else {
+        for diagnostic in diagnostics.iter() {
+            println!("{:?}: {}", diagnostic.level, diagnostic.message);
+        }
+        return ExitCode::FAILURE;
+    };
     let ours: BTreeSet<String> = ours[0]
         .records
         .iter()
         .map(|record| line(&record.owner, record.kind, record.ttl, &record.data))
         .collect();
+    let Some(raw) = raw else {
+        for line in &ours {
+            println!("{line}");
+        }
+        return ExitCode::SUCCESS;
+    };
     let theirs = raw_records(&std::fs::read(raw).expect("a file")).expect("the raw format");
     for line in ours.difference(&theirs) {
         println!("ours only: {line}");

@@ -36,6 +36,12 @@ pub enum Command {
     /// Prints `listening http://ADDRESS:PORT/` on standard output once it answers, and
     /// `listening dns://ADDRESS:PORT` for zones.
     Run(Run),
+    /// Serve a site while you write it: what changes on the disk changes in the browser
+    ///
+    /// Pages reload where they were; errors are shown over them, and on the terminal. Addresses
+    /// in pages are the local ones, nothing is compressed, and zones are read but not answered:
+    /// `run` does that. Prints `listening http://ADDRESS:PORT/` on standard output.
+    Serve(Serve),
     /// Find broken links, references and zones, without network
     ///
     /// Exits with 1 when there is anything to mend. What is legal in a zone but suspicious is
@@ -148,6 +154,23 @@ pub struct Run {
     pub drafts: bool,
 }
 
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// A site directory, or a single Markdown file
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub site: PathBuf,
+    /// Serve on PORT of 127.0.0.1 (default 8080), or on ADDRESS:PORT; port 0 takes a free one
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = socket)]
+    pub http: Option<String>,
+    /// Open the site in a browser
+    #[arg(long)]
+    pub open: bool,
+    /// Log each HTTP request to standard error, in the Common Log Format
+    #[arg(long)]
+    pub log: bool,
+}
+
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
@@ -184,17 +207,27 @@ pub struct New {
     /// Add a GitHub workflow that builds, checks, signs and deploys the site
     #[arg(long)]
     pub ci: bool,
+    /// The repository whose releases of applgen the workflow takes; a release
+    /// knows its own
+    #[arg(long, value_name = "OWNER/NAME", requires = "ci", value_parser = repository)]
+    pub releases: Option<String>,
 }
 
 /// Arguments of `kernels`.
 #[derive(Debug, Args)]
 pub struct Kernels {
-    /// The release's data folder
-    #[arg(value_hint = ValueHint::DirPath)]
-    pub directory: PathBuf,
+    /// Write what a release carries to FILE
+    #[arg(value_hint = ValueHint::FilePath, value_name = "FILE")]
+    pub output: PathBuf,
     /// These targets alone
     #[arg(long = "target", value_name = "TARGET", value_parser = deploy::target_parser())]
     pub targets: Vec<Target>,
+    /// The repository that has the release, as OWNER/NAME
+    #[arg(long, value_name = "OWNER/NAME", value_parser = repository)]
+    pub repository: Option<String>,
+    /// The commit that the release is made from
+    #[arg(long, value_name = "COMMIT")]
+    pub commit: Option<String>,
 }
 
 /// What `new` makes.
@@ -225,6 +258,21 @@ pub struct Man {
     pub directory: Option<PathBuf>,
 }
 
+/// A repository of GitHub's, `OWNER/NAME`: it will stand in a workflow.
+fn repository(text: &str) -> Result<String, String> {
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && !name.starts_with('.')
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    match text.split_once('/') {
+        Some((owner, name)) if is_name(owner) && is_name(name) => Ok(text.to_owned()),
+        _ => Err("not of the form OWNER/NAME".to_owned()),
+    }
+}
+
 /// A port, or an address with a port, as a boot word's value.
 fn socket(text: &str) -> Result<String, String> {
     if let Ok(port) = text.parse::<u16>() {
@@ -245,6 +293,14 @@ mod tests {
     #[test]
     fn the_definitions_are_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn repositories_have_an_owner_and_a_name() {
+        assert_eq!(repository("a-b/c.d").unwrap(), "a-b/c.d");
+        for text in ["a", "a/", "/b", "a/b/c", "a/b c", "a/${{x}}", "../b"] {
+            assert!(repository(text).is_err(), "{text}");
+        }
     }
 
     #[test]

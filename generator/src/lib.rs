@@ -23,6 +23,7 @@ pub mod progress;
 pub mod render;
 pub mod report;
 pub mod rules;
+pub mod serve;
 pub mod site;
 pub mod slides;
 mod templates;

@@ -56,6 +56,8 @@ pub struct Output {
     pub headers: Vec<HeaderRule>,
     /// Headers that are sent without a rule.
     pub policy: Policy,
+    /// Where the site will live, if it says so; without a slash at the end.
+    pub base_url: Option<String>,
     /// The file names of pages that are served without their extension.
     pub names: BTreeMap<UrlPath, UrlPath>,
     claims: BTreeMap<UrlPath, String>,

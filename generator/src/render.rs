@@ -2,7 +2,12 @@
 //! they are, the index of several decks, the page for what is not found, and
 //! each page's references checked against the whole.
 
-use std::{ffi::OsStr, path::Path};
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use rayon::prelude::*;
 
@@ -10,6 +15,7 @@ use crate::{
     failure::Failure,
     links::{self, Page},
     output::{Content, Output, Resource},
+    pages::memory::Memory,
     report::{Diagnostic, Diagnostics, Place, SourceText},
     rules,
     site::{Deck, DeckSource, Site, SourceFile, UrlPath, dates::Dates, single},
@@ -31,6 +37,42 @@ pub struct DeckSummary {
     pub separators: Option<String>,
 }
 
+/// What is different while a site is written, and what its builds share.
+#[derive(Debug)]
+pub struct Serving {
+    /// Where it is served: `http://127.0.0.1:8080`.
+    pub base_url: String,
+    dates: Mutex<HashMap<PathBuf, Option<i64>>>,
+    memories: Mutex<HashMap<PathBuf, Arc<Memory>>>,
+}
+
+impl Serving {
+    /// At that address.
+    pub fn new(base_url: String) -> Self {
+        Self {
+            base_url,
+            dates: Mutex::default(),
+            memories: Mutex::default(),
+        }
+    }
+
+    /// The date of the build alone, as it was at first: what is being written has
+    /// no date of its own, and git is not asked at every change.
+    fn dates(&self, root: &Path, diagnostics: &mut Diagnostics) -> Dates {
+        let mut known = self.dates.lock().unwrap_or_else(PoisonError::into_inner);
+        let build = known
+            .entry(root.to_path_buf())
+            .or_insert_with(|| Dates::of(root, diagnostics).build());
+        Dates::of_build(*build)
+    }
+
+    /// What the builds of a website share.
+    fn memory(&self, root: &Path) -> Arc<Memory> {
+        let mut known = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(root.to_path_buf()).or_default())
+    }
+}
+
 /// A site, rendered.
 #[derive(Debug, Default)]
 pub struct Rendered {
@@ -42,8 +84,15 @@ pub struct Rendered {
 
 /// Renders a site. Errors are told in `diagnostics`, all of them that one run
 /// can find; a broken reference is a warning here.
-pub fn render(site: &Site, diagnostics: &mut Diagnostics) -> Result<Rendered, Failure> {
-    let dates = Dates::of(&site.root, diagnostics);
+pub fn render(
+    site: &Site,
+    serving: Option<&Serving>,
+    diagnostics: &mut Diagnostics,
+) -> Result<Rendered, Failure> {
+    let dates = match serving {
+        Some(serving) => serving.dates(&site.root, diagnostics),
+        None => Dates::of(&site.root, diagnostics),
+    };
     let mut output = Output::new();
     let mut pages = Vec::new();
     let mut summaries = Vec::new();
@@ -103,7 +152,9 @@ pub fn render(site: &Site, diagnostics: &mut Diagnostics) -> Result<Rendered, Fa
     }
     let mut base_url = site.config.base_url.clone();
     if let Some(website) = &site.layout.website {
-        let own = crate::pages::render(site, website, &dates, &mut output, diagnostics)?;
+        let memory = serving.map(|serving| serving.memory(&site.root));
+        let memory = memory.as_deref();
+        let own = crate::pages::render(site, website, &dates, memory, &mut output, diagnostics)?;
         base_url.get_or_insert(own);
     }
     pages.extend(read_pages(&output, limit_bytes)?);
@@ -124,6 +175,9 @@ pub fn render(site: &Site, diagnostics: &mut Diagnostics) -> Result<Rendered, Fa
                 origin: "the index of decks".to_owned(),
             },
         )?;
+    }
+    if let Some(base) = &site.config.base_url {
+        output.base_url = Some(base.clone());
     }
     output.policy = site.config.http.policy.clone();
     output.headers.clone_from(&site.rules.headers);

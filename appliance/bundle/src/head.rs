@@ -2,6 +2,7 @@
 
 use crate::bytes::{slice, u16_at, u32_at, u64_at};
 use crate::crc::Crc32;
+use crate::show::{Bytes, Show, display};
 use core::fmt;
 
 /// Offsets of the header's fields and sizes; the layout is in the crate's
@@ -38,23 +39,26 @@ pub enum ParseError {
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        display(self, f)
+    }
+}
+
+impl Show for ParseError {
+    fn show(&self, out: &mut dyn FnMut(&str)) {
         match self {
-            Self::Magic => f.write_str("no bundle here"),
+            Self::Magic => out("no bundle here"),
             Self::Version(version) => {
-                write!(
-                    f,
-                    "the bundle has format {version}, this kernel reads {}",
-                    field::FORMAT
-                )
+                out("the bundle has format ");
+                u64::from(*version).show(out);
+                out(", this kernel reads ");
+                u64::from(field::FORMAT).show(out);
             }
-            Self::Checksum => f.write_str("the bundle's head is damaged"),
-            Self::Truncated => f.write_str("the bundle is cut short"),
+            Self::Checksum => out("the bundle's head is damaged"),
+            Self::Truncated => out("the bundle is cut short"),
             Self::Section(tag) => {
-                write!(
-                    f,
-                    "section `{}` lies outside of the bundle",
-                    tag.escape_ascii()
-                )
+                out("section `");
+                Bytes(tag).show(out);
+                out("` lies outside of the bundle");
             }
         }
     }

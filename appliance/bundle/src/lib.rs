@@ -59,6 +59,7 @@ mod hash;
 mod head;
 pub mod http;
 pub mod image;
+pub mod show;
 #[cfg(feature = "write")]
 pub mod write;
 

@@ -23,13 +23,18 @@ fn literal_bytes() {
     let mut expected = Vec::new();
     expected.extend(b"applgenB\x01\x00\x01\x00");
     expected.extend(&bytes[12..16]);
-    expected.extend(253_u64.to_le_bytes());
-    expected.extend(b"http\x02\x00\x00\x00");
+    expected.extend(269_u64.to_le_bytes());
+    expected.extend(b"http\x03\x00\x00\x00");
     expected.extend(48_u64.to_le_bytes());
-    expected.extend(205_u64.to_le_bytes());
-    // Entries, groups (2^0), group table, entry table, depth of 404 pages, hosts, zero.
-    for number in [1_u32, 0, 185, 197, 0, 0, 0, 0] {
+    expected.extend(221_u64.to_le_bytes());
+    // Entries, groups (2^0), group table, entry table, depth of 404 pages, hosts, zero;
+    // connections, and those of one address.
+    for number in [1_u32, 0, 201, 213, 0, 0, 0, 0, 65_536, 16_384] {
         expected.extend(number.to_le_bytes());
+    }
+    // Seconds: idle, for a request, for taking an answer.
+    for seconds in [60_u16, 20, 30, 0] {
+        expected.extend(seconds.to_le_bytes());
     }
     // Resource, one representation, 200, path of 2, no target, host 0, no flags.
     expected.extend(b"\x01\x01\xc8\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00");
@@ -41,7 +46,7 @@ fn literal_bytes() {
     expected.extend(b"Content-Length: 6\r\nContent-Type: text/plain\r\nAccept-Ranges: bytes\r\n");
     expected.extend(b"ETag: \"AAAAAAAAAAAAAAAAAAAAAA\"\r\n\r\nhello\n");
     // The group: first entry, lasting chunks, volatile chunks.
-    for number in [0_u32, 32, 185] {
+    for number in [0_u32, 48, 201] {
         expected.extend(number.to_le_bytes());
     }
     expected.extend(&bytes[bytes.len() - 8..bytes.len() - 4]);

@@ -10,10 +10,14 @@ const TXT: u16 = 16;
 
 /// Answers with what the site says of its server, or refuses.
 pub fn answer(zones: &Zones<'_>, name: &[u8], asked: u16, message: &mut Message<'_, '_>) -> u8 {
-    let text = match name {
-        b"\x07version\x04bind\0" | b"\x07version\x06server\0" => zones.version(),
-        b"\x08hostname\x04bind\0" | b"\x02id\x06server\0" => zones.identity(),
-        _ => None,
+    // A `match` of byte strings would be a comparison for each byte.
+    let is_one = |known: [&[u8]; 2]| known.contains(&name);
+    let text = if is_one([b"\x07version\x04bind\0", b"\x07version\x06server\0"]) {
+        zones.version()
+    } else if is_one([b"\x08hostname\x04bind\0", b"\x02id\x06server\0"]) {
+        zones.identity()
+    } else {
+        None
     };
     let Some(text) = text.filter(|_| matches!(asked, TXT | kind::ANY)) else {
         return rcode::REFUSED;

@@ -28,6 +28,7 @@ pub mod kind {
     pub const DS: u16 = 43;
     pub const RRSIG: u16 = 46;
     pub const NSEC: u16 = 47;
+    pub const NSEC3: u16 = 50;
     pub const IXFR: u16 = 251;
     pub const AXFR: u16 = 252;
     pub const MAILB: u16 = 253;
@@ -60,6 +61,9 @@ pub struct Search<'s, 'm, 'b> {
     pub message: &'s mut Message<'m, 'b>,
     /// Where in the message the name lies.
     pub place: usize,
+    /// Nodes that prove what wildcards on the way answered for: their records
+    /// follow the last record of the answer.
+    pub later: [u32; MAX_ALIASES],
 }
 
 /// What to do after a node.
@@ -126,7 +130,29 @@ impl<'b> Search<'_, '_, 'b> {
                 None => break,
             }
         }
+        self.prove();
         found
+    }
+
+    /// Remembers to prove that the current name does not exist.
+    fn prove_later(&mut self, zone: Zone<'b>, encloser: Node<'b>) {
+        let node = proof::behind_wildcard(self.message, zone, encloser, self.name);
+        let free = self.later.iter_mut().find(|later| **later == 0);
+        if let (Some(node), Some(free)) = (node, free) {
+            *free = node.id();
+        }
+    }
+
+    /// The answer is whole: adds what is to be proved beside it.
+    fn prove(&mut self) {
+        for id in &mut self.later {
+            if *id == 0 {
+                return;
+            }
+            if let Some(node) = self.zones.node(core::mem::take(id)) {
+                proof::denial(self.message, node);
+            }
+        }
     }
 
     /// Tells the message where a name above the current one lies.
@@ -195,7 +221,7 @@ impl<'b> Search<'_, '_, 'b> {
         if let Some(set) = set {
             self.message.set(Section::Answer, owner, &set, set.ttl());
             if let Some(encloser) = encloser {
-                proof::wildcard(self.message, zone, encloser, self.name);
+                self.prove_later(zone, encloser);
             }
             self.additional(&set);
             return Some(Next::Done(rcode::NOERROR, class));
@@ -207,7 +233,7 @@ impl<'b> Search<'_, '_, 'b> {
         {
             self.message.set(Section::Answer, owner, &set, set.ttl());
             if let Some(encloser) = encloser {
-                proof::wildcard(self.message, zone, encloser, self.name);
+                self.prove_later(zone, encloser);
             }
             return self.follow(&set);
         }
@@ -233,6 +259,9 @@ impl<'b> Search<'_, '_, 'b> {
             self.negative(zone);
             proof::no_type(self.message, zone, node, encloser, self.name);
             return Some(Next::Done(rcode::NOERROR, Class::NoData));
+        }
+        if let Some(encloser) = encloser {
+            self.prove_later(zone, encloser);
         }
         Some(Next::Done(rcode::NOERROR, Class::Positive))
     }
@@ -288,11 +317,14 @@ impl<'b> Search<'_, '_, 'b> {
     }
 
     fn refer(&mut self, cut: Node<'b>) -> Option<Next> {
+        self.prove();
         let owner = Owner::Name(cut.name()?);
         let set = cut.set(kind::NS)?;
         self.message.set(Section::Authority, owner, &set, set.ttl());
-        if self.message.dnssec() {
-            proof::delegation(self.message, cut);
+        if self.message.dnssec()
+            && let Some(zone) = cut.zone()
+        {
+            proof::delegation(self.message, zone, cut);
         }
         self.additional(&set);
         Some(Next::Done(rcode::NOERROR, Class::Referral))
@@ -300,6 +332,7 @@ impl<'b> Search<'_, '_, 'b> {
 
     /// The SOA of an answer that there is nothing (RFC 2308 §3).
     fn negative(&mut self, zone: Zone<'b>) {
+        self.prove();
         let apex = zone.apex().and_then(|apex| apex.name());
         if let Some((name, soa)) = apex.zip(zone.soa()) {
             let owner = Owner::Name(name);
@@ -309,6 +342,7 @@ impl<'b> Search<'_, '_, 'b> {
     }
 
     fn additional(&mut self, set: &RrSet<'b>) {
+        self.prove();
         for row in set.additional() {
             let owner = match self.message.place_of(row.name) {
                 Some(offset) => Owner::At(offset),

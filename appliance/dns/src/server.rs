@@ -4,7 +4,7 @@ use crate::edns::{Edns, Reply as Opt};
 use crate::message::Message;
 use crate::request::{Outcome, Request, header};
 use crate::respond::{Search, kind, rcode};
-use crate::{MESSAGE_BYTES, PLAIN_UDP_BYTES, UDP_BYTES, chaos, cookie};
+use crate::{MAX_ALIASES, MESSAGE_BYTES, PLAIN_UDP_BYTES, UDP_BYTES, chaos, cookie};
 use applgen_bundle::dns::Zones;
 use core::net::IpAddr;
 
@@ -110,18 +110,19 @@ impl<'b> Server<'b> {
         match outcome {
             Outcome::Silence => None,
             Outcome::Refused(code) => finish(buffer, &request, code, Parts::default()),
-            Outcome::Cookie => self.reply(buffer, &mut request, peer, |_, _, _| Parts::default()),
-            Outcome::Query => self.reply(buffer, &mut request, peer, Self::resolve),
+            Outcome::Cookie => self.reply(buffer, &mut request, peer, false),
+            Outcome::Query => self.reply(buffer, &mut request, peer, true),
         }
     }
 
-    /// A reply to what could be read: with OPT, if the query had it.
+    /// A reply to what could be read, a query or a wish for a cookie: with OPT, if
+    /// it had it.
     fn reply(
         &self,
         buffer: &mut [u8],
         request: &mut Request,
         peer: &Peer,
-        resolve: impl FnOnce(&Self, &mut Request, &mut Message<'_, 'b>) -> Parts,
+        is_query: bool,
     ) -> Option<Reply> {
         let edns = request.edns;
         let mut genuine = peer.transport == Transport::Tcp;
@@ -142,7 +143,9 @@ impl<'b> Server<'b> {
             parts.rcode = rcode::BADVERS;
         } else {
             let mut message = Message::new(buffer, request.end, room, dnssec);
-            parts = resolve(self, request, &mut message);
+            if is_query {
+                parts = self.resolve(request, &mut message);
+            }
             parts.counts = message.counts;
             parts.truncated = message.truncated;
             end = message.end();
@@ -201,6 +204,7 @@ impl<'b> Server<'b> {
             kind: request.kind,
             message,
             place: header::BYTES,
+            later: [0; MAX_ALIASES],
         };
         let found = search.run();
         Parts {

@@ -25,6 +25,7 @@ pub fn is_valid(value: &[u8]) -> bool {
 }
 
 /// The name without its port.
+#[cfg(any(test, feature = "rules"))]
 pub fn name(value: &[u8]) -> &[u8] {
     split_port(value).0
 }

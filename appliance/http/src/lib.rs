@@ -82,6 +82,7 @@ mod range;
 mod reply;
 mod request;
 mod respond;
+#[cfg(feature = "rules")]
 mod rules;
 mod status;
 mod target;

@@ -53,35 +53,21 @@ impl Line<'_, '_> {
         self.input.get(range).unwrap_or_default()
     }
 
+    /// Day, month, year and time of `Sun, 06 Nov 1994 08:49:37 GMT`.
+    fn date_words(&self) -> [&[u8]; 4] {
+        let mut words = self.date.split(|&byte| byte == b' ').skip(1);
+        [(); 4].map(|()| words.next().unwrap_or_default())
+    }
+
     fn common(&self, out: &mut dyn FnMut(&[u8])) {
-        // From `Sun, 06 Nov 1994 08:49:37 GMT`.
-        let [
-            _,
-            _,
-            _,
-            _,
-            _,
-            d0,
-            d1,
-            _,
-            m0,
-            m1,
-            m2,
-            _,
-            y0,
-            y1,
-            y2,
-            y3,
-            _,
-            time @ ..,
-        ] = self.date;
+        let [day, month, year, time] = self.date_words();
         out(self.client);
         out(b" - - [");
-        out(&[
-            *d0, *d1, b'/', *m0, *m1, *m2, b'/', *y0, *y1, *y2, *y3, b':',
-        ]);
-        out(time.get(..8).unwrap_or_default());
-        out(b" +0000] \"");
+        for (part, behind) in [(day, b"/"), (month, b"/"), (year, b":"), (time, b" ")] {
+            out(part);
+            out(behind);
+        }
+        out(b"+0000] \"");
         match self.request_line() {
             b"" => out(b"-"),
             line => escape(line, b"\\x", out),
@@ -94,31 +80,14 @@ impl Line<'_, '_> {
     }
 
     fn json(&self, out: &mut dyn FnMut(&[u8])) {
-        let [
-            _,
-            _,
-            _,
-            _,
-            _,
-            d0,
-            d1,
-            _,
-            m0,
-            m1,
-            m2,
-            _,
-            y0,
-            y1,
-            y2,
-            y3,
-            _,
-            time @ ..,
-        ] = self.date;
-        let [tens, ones] = month(&[*m0, *m1, *m2]);
+        let [day, month, year, time] = self.date_words();
+        let month = month_number(month);
         out(b"{\"time\":\"");
-        out(&[*y0, *y1, *y2, *y3, b'-', tens, ones, b'-', *d0, *d1, b'T']);
-        out(time.get(..8).unwrap_or_default());
-        out(b"Z\",\"client\":\"");
+        for (part, behind) in [(year, b"-"), (&month[..], b"-"), (day, b"T"), (time, b"Z")] {
+            out(part);
+            out(behind);
+        }
+        out(b"\",\"client\":\"");
         escape(self.client, b"\\u00", out);
         out(b"\",\"request\":\"");
         escape(self.request_line(), b"\\u00", out);
@@ -160,7 +129,7 @@ impl Line<'_, '_> {
 }
 
 /// `01` to `12`.
-fn month(name: &[u8; 3]) -> [u8; 2] {
+fn month_number(name: &[u8]) -> [u8; 2] {
     const NAMES: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     let index = NAMES.chunks_exact(3).position(|known| known == name);
     let number = index.unwrap_or(0) as u8 + 1;
@@ -239,6 +208,9 @@ mod tests {
              \"bytes\":14,\"host\":\"h\\u0022h\",\"referer\":\"\",\"user_agent\":\"a b\"}\n"
         );
         assert!(line(Format::Json, 0..0).contains("\"request\":\"\",\"status\":404"));
-        assert_eq!((month(b"Jan"), month(b"Dec")), (*b"01", *b"12"));
+        assert_eq!(
+            (month_number(b"Jan"), month_number(b"Dec")),
+            (*b"01", *b"12")
+        );
     }
 }

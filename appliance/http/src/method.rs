@@ -27,14 +27,23 @@ pub enum Method {
 impl Method {
     /// The method with this name.
     pub fn parse(name: &[u8]) -> Self {
-        match name {
-            b"GET" => Self::Get,
-            b"HEAD" => Self::Head,
-            b"OPTIONS" => Self::Options,
-            b"CONNECT" => Self::Connect,
-            b"POST" | b"PUT" | b"DELETE" | b"PATCH" | b"TRACE" => Self::NotAllowed,
-            _ => Self::Unknown,
+        // A `match` of byte strings would be a comparison for each byte.
+        const METHODS: [(&[u8], Method); 8] = [
+            (b"HEAD", Method::Head),
+            (b"OPTIONS", Method::Options),
+            (b"CONNECT", Method::Connect),
+            (b"POST", Method::NotAllowed),
+            (b"PUT", Method::NotAllowed),
+            (b"DELETE", Method::NotAllowed),
+            (b"PATCH", Method::NotAllowed),
+            (b"TRACE", Method::NotAllowed),
+        ];
+        if name == b"GET" {
+            return Self::Get;
         }
+        let mut methods = METHODS.iter();
+        let known = methods.find(|(known, _)| *known == name);
+        known.map_or(Self::Unknown, |(_, method)| *method)
     }
 
     /// The status that refuses it, if it is refused.

@@ -3,6 +3,7 @@
 use crate::conditional::{self, Verdict};
 use crate::date::ImfFixdate;
 use crate::encoding;
+#[cfg(feature = "rules")]
 use crate::host;
 use crate::limits::PATH_BYTES;
 use crate::method::{ALLOW, Method};
@@ -12,9 +13,12 @@ use crate::path::{self, Resolved};
 use crate::range::{self, Wanted};
 use crate::reply::{Head, Persistence, Reply};
 use crate::request::{Field, Request};
+#[cfg(feature = "rules")]
 use crate::rules;
 use crate::target::Target;
-use applgen_bundle::http::{Encoding, Entry, Host, HostId, Kind, Representation, Site};
+#[cfg(feature = "rules")]
+use applgen_bundle::http::Host;
+use applgen_bundle::http::{Encoding, Entry, HostId, Kind, Representation, Site};
 
 /// What every answer needs.
 pub struct Context<'r, 'b> {
@@ -46,16 +50,19 @@ impl<'b> Context<'_, 'b> {
             Some(Target::Asterisk) => return self.options(None, scratch),
             None => return self.bad_request(scratch),
         };
-        let name = authority.or(request.host).map(host::name);
-        let asked = match self.site.host(name) {
-            Host::Served(host) => Asked {
-                request,
-                host,
-                query,
-            },
+        #[cfg(feature = "rules")]
+        let host = match self.site.host(authority.or(request.host).map(host::name)) {
+            Host::Served(host) => host,
             Host::Redirected { status, prefix } => {
                 return self.redirect_host(request, status, prefix, scratch);
             }
+        };
+        #[cfg(not(feature = "rules"))]
+        let (host, _) = (HostId::DEFAULT, authority);
+        let asked = Asked {
+            request,
+            host,
+            query,
         };
         match path::is_plain(path) {
             true => self.route(&asked, path, scratch),
@@ -83,8 +90,9 @@ impl<'b> Context<'_, 'b> {
     fn route(&self, asked: &Asked<'_, '_, '_>, path: &[u8], scratch: &mut [u8]) -> Reply<'b> {
         match self.site.lookup(asked.host, path) {
             Some(entry) => self.entry(asked, &entry, scratch),
-            None if self.site.rules().is_empty() => self.missing(asked, path, scratch),
-            None => rules::answer(self, asked, path, scratch),
+            #[cfg(feature = "rules")]
+            None if !self.site.rules().is_empty() => rules::answer(self, asked, path, scratch),
+            None => self.missing(asked, path, scratch),
         }
     }
 
@@ -188,6 +196,7 @@ impl<'b> Context<'_, 'b> {
     }
 
     /// The same path and query at another host.
+    #[cfg(feature = "rules")]
     #[inline(never)]
     fn redirect_host(
         &self,

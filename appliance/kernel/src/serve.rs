@@ -21,9 +21,9 @@ impl Console for Screen {
         if kind == Line::Listening
             && let Some(since) = self.since.take()
         {
-            say(&format_args!("ticks {}", cpu::tsc().wrapping_sub(since)));
+            say(&[&"ticks ", &cpu::tsc().wrapping_sub(since)]);
         }
-        say(&text);
+        say(&[&text]);
     }
 
     fn access(&mut self, part: &str) {
@@ -36,7 +36,7 @@ pub fn serve<'b>(mut machine: Machine, mut card: Card, setup: &Setup<'b>, since:
     let mut screen = Screen { since };
     let mut server = match Server::new(setup) {
         Ok(server) => server,
-        Err(error) => fail(exit_for(&error), &error),
+        Err(error) => fail(exit_for(&error), &[&error]),
     };
     let mut checked = 0;
     loop {
@@ -50,7 +50,7 @@ pub fn serve<'b>(mut machine: Machine, mut card: Card, setup: &Setup<'b>, since:
             card.check();
         }
         if let Some(fault) = card.fault() {
-            fail(Exit::Network, &fault);
+            fail(Exit::Network, &[&fault]);
         }
         let late = turn
             .deadline_micros
@@ -73,7 +73,7 @@ pub fn serve<'b>(mut machine: Machine, mut card: Card, setup: &Setup<'b>, since:
 fn exit_for(error: &applgen_net::SetupError) -> Exit {
     use applgen_net::SetupError;
     match error {
-        SetupError::NothingToServe | SetupError::Section(_) => Exit::Bundle,
+        SetupError::NothingToServe | SetupError::NoRules | SetupError::Section(_) => Exit::Bundle,
         #[cfg(feature = "dns")]
         SetupError::Zones(_) => Exit::Bundle,
         SetupError::Mac | SetupError::Mtu(_) => Exit::Network,

@@ -16,16 +16,16 @@ use crate::x86_64::paging::{PAGE, Regions};
 use crate::x86_64::power::Physical;
 use crate::x86_64::tables;
 #[cfg(feature = "virtio")]
-use crate::x86_64::{power, serial, serial::Serial};
+use crate::x86_64::{power, serial};
 #[cfg(feature = "xen")]
-use crate::xen::machine::{self as power, self as serial, Serial};
+use crate::xen::machine::{self as power, self as serial};
 use applgen_bundle::boot::{Keys, Words};
 use applgen_bundle::image;
+use applgen_bundle::show::{Hex, Show};
 use applgen_bundle::{Bundle, TAG_BOOT};
 #[cfg(feature = "virtio")]
 use applgen_net::{SEED_BYTES, Setup, nic::Nic};
 use core::cell::UnsafeCell;
-use core::fmt::{Display, Write};
 use core::panic::PanicInfo;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -63,8 +63,11 @@ pub(crate) extern "C" fn start(start_info: u64, entered: u64) -> ! {
     let info = start_information(start_info);
     let line = match info.and_then(|info| command_line(info.command_line)) {
         Some(Ok(line)) => line,
-        Some(Err(message)) => fail(Exit::Words, &message),
-        None => fail(Exit::Machine, &"this machine does not start kernels by PVH"),
+        Some(Err(message)) => fail(Exit::Words, &[&message]),
+        None => fail(
+            Exit::Machine,
+            &[&"this machine does not start kernels by PVH"],
+        ),
     };
     let Some(info) = info else { power::off() };
 
@@ -103,7 +106,7 @@ pub(crate) extern "C" fn start(start_info: u64, entered: u64) -> ! {
     };
     let bundle = match Bundle::parse(bundle) {
         Ok(bundle) => bundle,
-        Err(error) => fail(Exit::Bundle, &error),
+        Err(error) => fail(Exit::Bundle, &[&error]),
     };
     let words = words(&bundle, line);
     trial::run(line);
@@ -120,13 +123,15 @@ pub(crate) extern "C" fn start(start_info: u64, entered: u64) -> ! {
 fn on_pc(firmware: Firmware, line: &str, words: Words<'_>, bundle: Bundle<'_>, entered: u64) -> ! {
     let mut machine = match Machine::start(firmware) {
         Ok(machine) => machine,
-        Err((why, message)) => fail(why, &message),
+        Err((why, message)) => fail(why, &[&message]),
     };
     let Some(entropy) = machine.entropy(line) else {
         fail(
             Exit::Entropy,
-            &"this machine has no source of entropy\n\nhint: give it a processor with \
-              `rdrand` (QEMU: `-cpu max`) or a virtio-rng device",
+            &[
+                &"this machine has no source of entropy\n\nhint: give it a processor with \
+                 `rdrand` (QEMU: `-cpu max`) or a virtio-rng device",
+            ],
         );
     };
     let mut seed = [0; SEED_BYTES];
@@ -144,8 +149,8 @@ fn on_pc(firmware: Firmware, line: &str, words: Words<'_>, bundle: Bundle<'_>, e
     };
     let card = match machine.card(line, &options) {
         Some(Ok(card)) => card,
-        Some(Err(error)) => fail(Exit::Network, &format_args!("the network device: {error}")),
-        None => fail(Exit::Network, &"this machine has no network device"),
+        Some(Err(error)) => fail(Exit::Network, &[&"the network device: ", &error]),
+        None => fail(Exit::Network, &[&"this machine has no network device"]),
     };
     let setup = Setup {
         bundle,
@@ -204,7 +209,7 @@ fn bundle_bytes() -> core::ops::Range<u64> {
     let header = unsafe { core::slice::from_raw_parts(base, image::HEADER_BYTES) };
     match image::find_bundle(header, base.addr(), end) {
         Some(range) => range.start as u64..range.end as u64,
-        None => fail(Exit::Bundle, &"no site is attached to this kernel"),
+        None => fail(Exit::Bundle, &[&"no site is attached to this kernel"]),
     }
 }
 
@@ -212,41 +217,50 @@ fn bundle_bytes() -> core::ops::Range<u64> {
 fn words<'a>(bundle: &Bundle<'a>, line: &'a str) -> Words<'a> {
     let section = bundle.section(TAG_BOOT).map_or(&[][..], |boot| boot.bytes);
     let Ok(defaults) = str::from_utf8(section) else {
-        fail(Exit::Bundle, &"the boot words in the bundle are no text");
+        fail(Exit::Bundle, &[&"the boot words in the bundle are no text"]);
     };
-    let read = |text| match Words::parse(text, Keys::GUEST) {
-        Ok(words) => words,
-        Err(error) => fail(Exit::Words, &error),
-    };
-    read(line).or(read(defaults))
+    let mut words = Words::default();
+    // Later words win.
+    let all = [defaults, line]
+        .into_iter()
+        .flat_map(str::split_ascii_whitespace);
+    for word in all {
+        if let Err(error) = words.take(word, Keys::GUEST) {
+            fail(Exit::Words, &[&error]);
+        }
+    }
+    words
 }
 
 fn too_little_memory(error: TooLittle) -> ! {
     const MB: u64 = 1 << 20;
     fail(
         Exit::Memory,
-        &format_args!(
-            "too little memory: the machine has {} MB, this image needs {} MB",
-            error.has / MB,
-            error.needed.div_ceil(MB)
-        ),
+        &[
+            &"too little memory: the machine has ",
+            &(error.has / MB),
+            &" MB, this image needs ",
+            &error.needed.div_ceil(MB),
+            &" MB",
+        ],
     )
 }
 
 /// Shows a line on the console.
-pub(crate) fn say(message: &dyn Display) {
-    let _ = writeln!(Serial, "{message}");
+pub(crate) fn say(message: &[&dyn Show]) {
+    message.show(&mut serial::write);
+    serial::write("\n");
 }
 
 /// Shows a part of a line.
 #[cfg(feature = "virtio")]
 pub(crate) fn say_part(text: &str) {
-    let _ = Serial.write_str(text);
+    serial::write(text);
 }
 
 /// Says what is wrong, and stops.
-pub(crate) fn fail(why: Exit, message: &dyn Display) -> ! {
-    say(&format_args!("error: {message}"));
+pub(crate) fn fail(why: Exit, message: &[&dyn Show]) -> ! {
+    say(&[&"error: ", &message]);
     power::fail(why)
 }
 
@@ -257,10 +271,18 @@ static FAILING: AtomicBool = AtomicBool::new(false);
 /// An exception of the processor: tells where, and stops.
 pub(crate) fn exception(frame: &Frame, address: u64) -> ! {
     if !FAILING.swap(true, Ordering::Relaxed) {
-        say(&format_args!(
-            "error: exception {} at {:#x}, error code {:#x}, address {address:#x}, stack {:#x}",
-            frame.vector, frame.instruction, frame.error, frame.stack
-        ));
+        say(&[
+            &"error: exception ",
+            &frame.vector,
+            &" at ",
+            &Hex(frame.instruction),
+            &", error code ",
+            &Hex(frame.error),
+            &", address ",
+            &Hex(address),
+            &", stack ",
+            &Hex(frame.stack),
+        ]);
     }
     power::fail(Exit::Exception)
 }
@@ -273,11 +295,12 @@ pub(crate) fn exception(frame: &Frame, address: u64) -> ! {
 #[panic_handler]
 fn panic(_info: &PanicInfo<'_>) -> ! {
     if !FAILING.swap(true, Ordering::Relaxed) {
-        let _ = Serial.write_str("error: panic, called from");
+        serial::write("error: panic, called from");
         for address in callers() {
-            let _ = write!(Serial, " {address:#x}");
+            serial::write(" ");
+            Hex(address).show(&mut serial::write);
         }
-        let _ = Serial.write_str("\n");
+        serial::write("\n");
     }
     power::fail(Exit::Panic)
 }

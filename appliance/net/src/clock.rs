@@ -2,7 +2,6 @@
 
 use crate::server::Now;
 use applgen_bundle::date::{ImfFixdate, imf_fixdate};
-use smoltcp::time::Instant;
 
 /// A wall clock that says less than this (2020-01-01) has not been set, and an
 /// answer is better without a date (RFC 9110 §6.6.1).
@@ -46,11 +45,6 @@ impl Clock {
     #[cfg(feature = "dns")]
     pub fn seconds(&self) -> u32 {
         self.second.unwrap_or(self.micros / 1_000_000) as u32
-    }
-
-    /// The same for smoltcp.
-    pub fn instant(&self) -> Instant {
-        Instant::from_micros(i64::try_from(self.micros).unwrap_or(i64::MAX))
     }
 
     /// The date for answers, if it is known.

@@ -4,12 +4,17 @@
 //! Fragments are not reassembled: TCP does not make them, and a datagram that
 //! needs them is larger than anything that is asked of this server.
 
-use smoltcp::wire::{
-    EthernetAddress, EthernetFrame, EthernetProtocol, Icmpv4Message, Icmpv4Packet, IpAddress,
-    IpProtocol, Ipv4Packet, TcpPacket, UdpPacket,
-};
+use crate::icmp;
+use crate::tcp::segment::Segment;
+use crate::wire::{ETHERNET_BYTES, ICMP, IPV4_BYTES, TCP, UDP, checksum, fold, sum};
 #[cfg(feature = "ipv6")]
-use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, Ipv6Packet};
+use crate::wire::{ICMPV6, IPV6_BYTES};
+use core::hash::Hasher;
+use core::net::Ipv4Addr;
+#[cfg(feature = "ipv6")]
+use core::net::Ipv6Addr;
+use siphasher::sip::SipHasher13;
+use smoltcp::wire::{EthernetAddress, IpAddress};
 
 /// A frame that is for this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +35,7 @@ pub enum Kind<'f> {
     /// ARP.
     Arp,
     /// A TCP segment with a right checksum.
-    Tcp(Segment),
+    Tcp(Segment<'f>),
     /// A UDP datagram, its checksum not looked at.
     Udp(Datagram<'f>),
     /// A neighbor solicitation, and whose address is wanted.
@@ -42,17 +47,19 @@ pub enum Kind<'f> {
     /// A router's word that packets of this connection are too large for it:
     /// the segment that was, as far as its ports.
     TooBig(Flow),
-    /// Anything else, such as an echo request.
+    /// An echo request, or a packet of a protocol that nobody speaks here.
     Other {
         /// Where the packet comes from.
         source: IpAddress,
         /// Where it goes.
         destination: IpAddress,
+        /// The echo request, its checksum not looked at.
+        echo: Option<&'f [u8]>,
     },
 }
 
 /// The two ends of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flow {
     /// The client's address.
     pub remote: IpAddress,
@@ -62,15 +69,6 @@ pub struct Flow {
     pub remote_port: u16,
     /// The own port.
     pub local_port: u16,
-}
-
-/// What is to be known of a TCP segment before smoltcp reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Segment {
-    /// Whose it is.
-    pub flow: Flow,
-    /// Whether it opens a connection: SYN, and none of ACK, RST and FIN.
-    pub opens: bool,
 }
 
 /// A UDP datagram.
@@ -87,29 +85,30 @@ pub struct Datagram<'f> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Solicitation {
     /// Who asks; unspecified for duplicate address detection.
-    pub source: core::net::Ipv6Addr,
+    pub source: Ipv6Addr,
     /// Whose address is asked for.
-    pub target: core::net::Ipv6Addr,
+    pub target: Ipv6Addr,
 }
 
 impl<'f> Frame<'f> {
     /// Reads a frame. `checked` is the interface's word on checksums; `None` is
     /// what is not for this machine, or not well-formed.
+    #[inline(never)]
     pub fn parse(bytes: &'f [u8], own: EthernetAddress, checked: bool) -> Option<Self> {
-        let frame = EthernetFrame::new_checked(bytes).ok()?;
-        let destination = frame.dst_addr();
+        let (header, packet) = bytes.split_first_chunk::<ETHERNET_BYTES>()?;
+        let &[d1, d2, d3, d4, d5, d6, s1, s2, s3, s4, s5, s6, e1, e2] = header;
+        let destination = EthernetAddress([d1, d2, d3, d4, d5, d6]);
+        let sender = EthernetAddress([s1, s2, s3, s4, s5, s6]);
         let is_unicast = destination == own;
-        let sender = frame.src_addr();
         // Nobody is to be answered at a group's address.
         if !(is_unicast || destination.is_multicast()) || !sender.is_unicast() {
             return None;
         }
-        let packet = frame.payload();
-        let kind = match frame.ethertype() {
-            EthernetProtocol::Arp => Kind::Arp,
-            EthernetProtocol::Ipv4 => ipv4(packet, checked)?,
+        let kind = match u16::from_be_bytes([e1, e2]) {
+            0x0806 => Kind::Arp,
+            0x0800 => ipv4(packet, checked)?,
             #[cfg(feature = "ipv6")]
-            EthernetProtocol::Ipv6 => ipv6(packet, checked)?,
+            0x86dd => ipv6(packet, checked)?,
             _ => return None,
         };
         Some(Self {
@@ -121,151 +120,214 @@ impl<'f> Frame<'f> {
     }
 }
 
+/// The addresses of an IPv4 header: the sender's first.
+fn addresses(header: &[u8]) -> Option<(IpAddress, IpAddress)> {
+    let source: [u8; 4] = *header.get(12..)?.first_chunk()?;
+    let destination: [u8; 4] = *header.get(16..)?.first_chunk()?;
+    Some((
+        Ipv4Addr::from(source).into(),
+        Ipv4Addr::from(destination).into(),
+    ))
+}
+
 fn ipv4(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
-    let packet = Ipv4Packet::new_checked(bytes).ok()?;
-    // An interface's word is for the transport's checksum, and not for this one.
-    let is_whole = !packet.more_frags() && packet.frag_offset() == 0;
-    if packet.version() != 4 || !is_whole || !packet.verify_checksum() {
+    let &[first, _, l1, l2, _, _, f1, f2, _, protocol, ..] = bytes.first_chunk::<IPV4_BYTES>()?;
+    let header = usize::from(first & 0xf) * 4;
+    let length = usize::from(u16::from_be_bytes([l1, l2]));
+    // No part of a packet, and none to come.
+    let is_whole = u16::from_be_bytes([f1, f2]) & 0x3fff == 0;
+    if first >> 4 != 4 || header < IPV4_BYTES || !is_whole {
         return None;
     }
-    let source = IpAddress::Ipv4(packet.src_addr());
-    let destination = IpAddress::Ipv4(packet.dst_addr());
-    let payload = packet.payload();
-    match packet.next_header() {
-        IpProtocol::Tcp => tcp(payload, source, destination, checked),
-        IpProtocol::Udp => udp(payload, source, destination),
-        IpProtocol::Icmp => {
-            let icmp = Icmpv4Packet::new_checked(payload).ok()?;
+    // An interface's word is for the transport's checksum, and not for this one.
+    if fold(sum(bytes.get(..header)?)) != 0xffff {
+        return None;
+    }
+    let payload = bytes.get(header..length)?;
+    let (source, destination) = addresses(bytes)?;
+    match protocol {
+        TCP => tcp(payload, source, destination, checked),
+        UDP => udp(payload, source, destination),
+        ICMP => {
             // Fragmentation needed (RFC 792).
-            if icmp.msg_type() == Icmpv4Message::DstUnreachable && icmp.msg_code() == 4 {
-                let original = Ipv4Packet::new_unchecked(icmp.data());
-                let header = usize::from(icmp.data().first()? & 0xf) * 4;
-                let ports = icmp.data().get(header.max(20)..)?;
-                if original.next_header() != IpProtocol::Tcp || !icmp.verify_checksum() {
+            if let [3, 4, _, _, _, _, _, _, original @ ..] = payload {
+                let header = usize::from(original.first()? & 0xf) * 4;
+                let ports = original.get(header.max(IPV4_BYTES)..)?;
+                let is_tcp = original.get(9) == Some(&TCP);
+                if !is_tcp || !icmp::is_right(payload, source, destination) {
                     return None;
                 }
-                let flow = Flow::of_own(
-                    IpAddress::Ipv4(original.src_addr()),
-                    IpAddress::Ipv4(original.dst_addr()),
-                    ports,
-                )?;
-                return Some(Kind::TooBig(flow));
+                return Flow::of_own(addresses(original)?, ports).map(Kind::TooBig);
             }
-            Some(Kind::Other {
-                source,
-                destination,
-            })
+            echo(payload, source, destination)
         }
         _ => Some(Kind::Other {
             source,
             destination,
+            echo: None,
         }),
     }
 }
 
+fn echo(message: &[u8], source: IpAddress, destination: IpAddress) -> Option<Kind<'_>> {
+    icmp::is_request(message, source).then_some(Kind::Other {
+        source,
+        destination,
+        echo: Some(message),
+    })
+}
+
+/// The addresses of an IPv6 header: the sender's first.
+#[cfg(feature = "ipv6")]
+fn addresses_6(header: &[u8]) -> Option<(Ipv6Addr, Ipv6Addr)> {
+    let source: [u8; 16] = *header.get(8..)?.first_chunk()?;
+    let destination: [u8; 16] = *header.get(24..)?.first_chunk()?;
+    Some((source.into(), destination.into()))
+}
+
+/// Whether all options of a hop-by-hop header may be passed over (RFC 8200
+/// §4.2).
+#[cfg(feature = "ipv6")]
+fn may_be_passed(mut options: &[u8]) -> bool {
+    const ROUTER_ALERT: u8 = 5;
+    while let [kind, rest @ ..] = options {
+        options = match (kind, rest) {
+            // One byte of padding.
+            (0, _) => rest,
+            (kind, [length, rest @ ..]) if kind >> 6 == 0 || *kind == ROUTER_ALERT => {
+                let Some(rest) = rest.get(usize::from(*length)..) else {
+                    return false;
+                };
+                rest
+            }
+            _ => return false,
+        };
+    }
+    true
+}
+
 #[cfg(feature = "ipv6")]
 fn ipv6(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
-    let packet = Ipv6Packet::new_checked(bytes).ok()?;
-    if packet.version() != 6 {
+    const HOP_BY_HOP: u8 = 0;
+    let (header, rest) = bytes.split_first_chunk::<IPV6_BYTES>()?;
+    let &[first, _, _, _, l1, l2, mut protocol, hops, ..] = header;
+    if first >> 4 != 6 {
         return None;
     }
-    let source = IpAddress::Ipv6(packet.src_addr());
-    let destination = IpAddress::Ipv6(packet.dst_addr());
-    let mut protocol = packet.next_header();
-    let mut payload = packet.payload();
-    // The one extension header that smoltcp goes past.
-    if protocol == IpProtocol::HopByHop {
+    let (from, to) = addresses_6(header)?;
+    let (source, destination) = (IpAddress::Ipv6(from), IpAddress::Ipv6(to));
+    let mut payload = rest.get(..usize::from(u16::from_be_bytes([l1, l2])))?;
+    // The one extension header that every packet may have.
+    if protocol == HOP_BY_HOP {
         let &[next, length] = payload.first_chunk()?;
-        protocol = IpProtocol::from(next);
-        payload = payload.get(8 * (usize::from(length) + 1)..)?;
+        let (options, rest) = payload.split_at_checked(8 * (usize::from(length) + 1))?;
+        if !may_be_passed(options.get(2..)?) {
+            return None;
+        }
+        protocol = next;
+        payload = rest;
     }
     match protocol {
-        IpProtocol::Tcp => tcp(payload, source, destination, checked),
-        IpProtocol::Udp => udp(payload, source, destination),
-        IpProtocol::Icmpv6 => {
-            let icmp = Icmpv6Packet::new_checked(payload).ok()?;
-            let other = Kind::Other {
-                source,
-                destination,
-            };
-            let is_right = || icmp.verify_checksum(&packet.src_addr(), &packet.dst_addr());
-            match icmp.msg_type() {
-                Icmpv6Message::NeighborSolicit => {
-                    // Nobody from beyond the link (RFC 4861 §7.1.1).
-                    if packet.hop_limit() != 255 || icmp.msg_code() != 0 || !is_right() {
-                        return None;
-                    }
-                    Some(Kind::Solicitation(Solicitation {
-                        source: packet.src_addr(),
-                        target: icmp.target_addr(),
+        TCP => tcp(payload, source, destination, checked),
+        UDP => udp(payload, source, destination),
+        ICMPV6 => {
+            let is_right = || icmp::is_right(payload, source, destination);
+            match payload {
+                // A neighbor solicitation: nobody from beyond the link may send
+                // one (RFC 4861 §7.1.1).
+                [135, 0, _, _, _, _, _, _, rest @ ..] => {
+                    let target: [u8; 16] = *rest.first_chunk()?;
+                    (hops == 255 && is_right()).then_some(Kind::Solicitation(Solicitation {
+                        source: from,
+                        target: target.into(),
                     }))
                 }
-                Icmpv6Message::MldQuery => {
-                    // From the link itself (RFC 3810 §5.1.14).
-                    let is_near =
-                        packet.hop_limit() == 1 && packet.src_addr().is_unicast_link_local();
+                // A query of groups, from the link itself (RFC 3810 §5.1.14).
+                [130, _, _, _, _, _, _, _, ..] => {
+                    let is_near = hops == 1 && from.is_unicast_link_local();
                     (is_near && is_right()).then_some(Kind::GroupQuery)
                 }
-                Icmpv6Message::PktTooBig => {
-                    let original = payload.get(8..)?;
-                    let ports = original.get(40..)?;
-                    let original = Ipv6Packet::new_unchecked(original);
-                    if original.next_header() != IpProtocol::Tcp || !is_right() {
+                // Packet too big.
+                [2, _, _, _, _, _, _, _, original @ ..] => {
+                    let ports = original.get(IPV6_BYTES..)?;
+                    if original.get(6) != Some(&TCP) || !is_right() {
                         return None;
                     }
-                    let flow = Flow::of_own(
-                        IpAddress::Ipv6(original.src_addr()),
-                        IpAddress::Ipv6(original.dst_addr()),
-                        ports,
-                    )?;
-                    Some(Kind::TooBig(flow))
+                    let (from, to) = addresses_6(original)?;
+                    Flow::of_own((from.into(), to.into()), ports).map(Kind::TooBig)
                 }
-                _ => Some(other),
+                _ => echo(payload, source, destination),
             }
         }
+        // Nothing follows (RFC 8200 §4.7).
+        59 => None,
         _ => Some(Kind::Other {
             source,
             destination,
+            echo: None,
         }),
     }
 }
 
 fn tcp(bytes: &[u8], source: IpAddress, destination: IpAddress, checked: bool) -> Option<Kind<'_>> {
-    let packet = TcpPacket::new_checked(bytes).ok()?;
-    if !checked && !packet.verify_checksum(&source, &destination) {
+    if !checked && checksum(source, destination, TCP, bytes) != 0 {
         return None;
     }
-    // Nobody can be answered at port 0.
-    if packet.src_port() == 0 || packet.dst_port() == 0 {
-        return None;
-    }
-    Some(Kind::Tcp(Segment {
-        flow: Flow {
-            remote: source,
-            local: destination,
-            remote_port: packet.src_port(),
-            local_port: packet.dst_port(),
-        },
-        opens: packet.syn() && !packet.ack() && !packet.rst() && !packet.fin(),
-    }))
+    Segment::parse(bytes, source, destination).map(Kind::Tcp)
 }
 
 fn udp(bytes: &[u8], source: IpAddress, destination: IpAddress) -> Option<Kind<'_>> {
-    let packet = UdpPacket::new_checked(bytes).ok()?;
+    let &[s1, s2, d1, d2, l1, l2, _, _] = bytes.first_chunk()?;
+    let length = usize::from(u16::from_be_bytes([l1, l2]));
     Some(Kind::Udp(Datagram {
         flow: Flow {
             remote: source,
             local: destination,
-            remote_port: packet.src_port(),
-            local_port: packet.dst_port(),
+            remote_port: u16::from_be_bytes([s1, s2]),
+            local_port: u16::from_be_bytes([d1, d2]),
         },
-        bytes: bytes.get(..usize::from(packet.len()))?,
+        bytes: bytes.get(..length).filter(|bytes| bytes.len() >= 8)?,
     }))
 }
 
+#[cfg(any(feature = "udp", feature = "dhcp"))]
+impl Datagram<'_> {
+    /// Whether its checksum is right. IPv4 has datagrams without one, IPv6 has
+    /// not (RFC 8200 §8.1).
+    pub fn is_right(&self) -> bool {
+        let Flow { remote, local, .. } = self.flow;
+        match self.bytes {
+            [_, _, _, _, _, _, 0, 0, ..] => matches!(remote, IpAddress::Ipv4(_)),
+            bytes => checksum(remote, local, UDP, bytes) == 0,
+        }
+    }
+}
+
 impl Flow {
+    /// A keyed hash of it, and of a number of 32 bits.
+    pub fn hash(&self, key: (u64, u64), number: u32) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(key.0, key.1);
+        match (self.remote, self.local) {
+            (IpAddress::Ipv4(remote), IpAddress::Ipv4(local)) => {
+                hasher.write_u64(u64::from(remote.to_bits()) << 32 | u64::from(local.to_bits()));
+            }
+            #[cfg(feature = "ipv6")]
+            (remote, local) => {
+                for address in [remote, local] {
+                    if let IpAddress::Ipv6(address) = address {
+                        hasher.write_u64((address.to_bits() >> 64) as u64);
+                        hasher.write_u64(address.to_bits() as u64);
+                    }
+                }
+            }
+        }
+        let ports = u32::from(self.remote_port) << 16 | u32::from(self.local_port);
+        hasher.write_u64(u64::from(ports) << 32 | u64::from(number));
+        hasher.finish()
+    }
+
     /// The flow of a segment that this side sent; `ports` is its beginning.
-    fn of_own(source: IpAddress, destination: IpAddress, ports: &[u8]) -> Option<Self> {
+    fn of_own((source, destination): (IpAddress, IpAddress), ports: &[u8]) -> Option<Self> {
         let &[s1, s2, d1, d2] = ports.first_chunk()?;
         Some(Self {
             remote: destination,

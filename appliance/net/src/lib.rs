@@ -15,10 +15,11 @@
 //!   that came, and goes to where that one came from (as load balancers do,
 //!   "auto last hop"): no cache to be poisoned, no packet that waits for it.
 //! - `groups`: which groups this machine is in, for switches and routers.
-//! - `dhcp`: the one client in here, with an interface of its own.
+//! - `icmp`: echo requests, and what is refused.
+//! - `dhcp`: the one client in here.
 //! - `udp`: datagrams, answered in the buffer that the question came in.
-//! - `tcp`: connections, on smoltcp. **Rule: nothing above it knows segments,
-//!   and nothing in it knows a protocol.**
+//! - `tcp`: connections. **Rule: nothing above it knows segments, and nothing in
+//!   it knows a protocol.**
 //! - `service`, `http`: what is served. **Rule: bytes come; a small head and
 //!   slices of the bundle go.**
 //! - `server`: the turn, which takes at most so many frames, runs every timer
@@ -36,8 +37,8 @@
 //! # What is not here
 //!
 //! Fragments are dropped, in both protocols. IPv6 addresses come from `ip6=`
-//! alone. Losses are mended as smoltcp does it: by three duplicate
-//! acknowledgements, one segment at a time, or after a second at the earliest.
+//! alone. TCP has no selective acknowledgements and does not scale windows: what
+//! is on its way to a client is at most 64 kB.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -59,6 +60,7 @@ mod frame;
 mod groups;
 #[cfg(feature = "http")]
 mod http;
+mod icmp;
 pub mod limits;
 mod link;
 mod log;

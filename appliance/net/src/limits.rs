@@ -42,14 +42,45 @@ const SECOND: u64 = 1_000_000;
 /// How long a handshake may take, in microseconds.
 pub const HANDSHAKE_MICROS: u64 = 15 * SECOND;
 
-/// How long a connection may stay without a request.
-pub const IDLE_MICROS: u64 = 60 * SECOND;
+/// Limits that a site may choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections, where there is memory for as many.
+    pub connections: usize,
+    /// Connections of one address.
+    pub per_address: usize,
+    /// How long a connection may stay without a request.
+    pub idle_micros: u64,
+    /// How long a request may take from its first byte to its last.
+    pub request_micros: u64,
+    /// How long a client may acknowledge no byte of its answer.
+    pub send_micros: u64,
+}
 
-/// How long a request may take from its first byte to its last.
-pub const REQUEST_MICROS: u64 = 20 * SECOND;
+impl Limits {
+    /// What a site has that chooses nothing.
+    pub const DEFAULT: Self = Self {
+        connections: MOST_CONNECTIONS,
+        per_address: MOST_CONNECTIONS,
+        idle_micros: 60 * SECOND,
+        request_micros: 20 * SECOND,
+        send_micros: 30 * SECOND,
+    };
+}
 
-/// How long a client may acknowledge no byte of its answer.
-pub const SEND_MICROS: u64 = 30 * SECOND;
+#[cfg(feature = "http")]
+impl From<applgen_bundle::http::Limits> for Limits {
+    fn from(site: applgen_bundle::http::Limits) -> Self {
+        let micros = |seconds: u16| u64::from(seconds) * SECOND;
+        Self {
+            connections: site.connections as usize,
+            per_address: site.per_address as usize,
+            idle_micros: micros(site.idle_seconds),
+            request_micros: micros(site.request_seconds),
+            send_micros: micros(site.send_seconds),
+        }
+    }
+}
 
 /// How long a client that acknowledges nothing is left alone when there is no
 /// room for a new one.
@@ -59,8 +90,8 @@ pub const STALLED_MICROS: u64 = 5 * SECOND;
 /// a client still sends is dropped.
 pub const LINGER_MICROS: u64 = 2 * SECOND;
 
-/// How long a connection that this side closed is remembered (smoltcp's figure
-/// for TIME-WAIT), if its place is not wanted before.
+/// How long a connection that this side closed is remembered, if its place is
+/// not wanted before.
 pub const TIME_WAIT_MICROS: u64 = 10 * SECOND;
 
 /// How long answers in flight may take once the server is to stop.

@@ -4,9 +4,10 @@
 use crate::console::{Console, LINE_BYTES, Line};
 #[cfg(feature = "http")]
 use crate::service::Surroundings;
+use applgen_bundle::show::Show;
 #[cfg(feature = "http")]
 use applgen_http::{Reply, log::Format};
-use core::fmt::{self, Write};
+use core::net::IpAddr;
 use smoltcp::wire::IpAddress;
 
 /// A line that is being written: ASCII, cut where it is full.
@@ -16,11 +17,20 @@ struct Text {
 }
 
 impl Text {
-    fn new() -> Self {
-        Self {
+    fn of(parts: &[&dyn Show]) -> Self {
+        let mut text = Self {
             bytes: [0; LINE_BYTES],
             length: 0,
-        }
+        };
+        parts.show(&mut |part| {
+            for byte in part.bytes().filter(u8::is_ascii) {
+                if let Some(place) = text.bytes.get_mut(text.length) {
+                    *place = byte;
+                    text.length += 1;
+                }
+            }
+        });
+        text
     }
 
     fn as_str(&self) -> &str {
@@ -29,23 +39,19 @@ impl Text {
     }
 }
 
-impl Write for Text {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes().filter(u8::is_ascii) {
-            let place = self.bytes.get_mut(self.length).ok_or(fmt::Error)?;
-            *place = byte;
-            self.length += 1;
-        }
-        Ok(())
+fn standard(address: IpAddress) -> IpAddr {
+    match address {
+        IpAddress::Ipv4(address) => address.into(),
+        #[cfg(feature = "ipv6")]
+        IpAddress::Ipv6(address) => address.into(),
     }
 }
 
 /// Writes the line of an answer; `input` is what its request line is a range of.
 #[cfg(feature = "http")]
 pub fn access(format: Format, with: &mut Surroundings<'_>, input: &[u8], reply: &Reply<'_>) {
-    let mut client = Text::new();
     // An address is never longer than a line.
-    let _ = write!(client, "{}", with.client);
+    let client = Text::of(&[&standard(with.client)]);
     let line = applgen_http::log::Line {
         client: client.as_str().as_bytes(),
         date: with.clock.any_date(),
@@ -67,11 +73,23 @@ pub fn listening(
     port: u16,
     path: &str,
 ) {
-    let mut line = Text::new();
-    let _ = match address {
-        IpAddress::Ipv4(address) => write!(line, "listening {scheme}://{address}:{port}{path}"),
+    let (open, close) = match address {
+        IpAddress::Ipv4(_) => ("", ""),
         #[cfg(feature = "ipv6")]
-        IpAddress::Ipv6(address) => write!(line, "listening {scheme}://[{address}]:{port}{path}"),
+        IpAddress::Ipv6(_) => ("[", "]"),
     };
+    let address = standard(address);
+    let port = u64::from(port);
+    let line = Text::of(&[
+        &"listening ",
+        &scheme,
+        &"://",
+        &open,
+        &address,
+        &close,
+        &":",
+        &port,
+        &path,
+    ]);
     console.line(Line::Listening, line.as_str());
 }

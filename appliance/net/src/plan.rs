@@ -1,7 +1,7 @@
 //! How memory is spent: decided once, at start.
 //!
-//! smoltcp keeps a ring of its own for each direction of each connection, so
-//! memory is connections times rings. First there is to be room for a few
+//! A connection has a buffer of its own for each direction, so memory is
+//! connections times buffers. First there is to be room for a few
 //! hundred connections, then rings grow, then there are more connections.
 
 use crate::limits::{

@@ -8,6 +8,7 @@
 //! Free places alone are a stack: who was freed last is taken first, so that
 //! memory that nobody has touched stays that way for as long as it can.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 /// What a place waits for.
@@ -28,6 +29,47 @@ pub enum Waiting {
     Linger,
     /// That duplicates of its segments are gone.
     TimeWait,
+}
+
+/// Keys in the order in which they came, each at most once.
+#[derive(Debug)]
+pub struct Line {
+    keys: Vec<u16>,
+    first: usize,
+    /// How many there are.
+    pub length: usize,
+}
+
+impl Line {
+    /// With room for so many.
+    pub fn new(keys: usize) -> Self {
+        Self {
+            keys: vec![0; keys],
+            first: 0,
+            length: 0,
+        }
+    }
+
+    /// Puts one at the end. There is room for all.
+    pub fn append(&mut self, key: u16) {
+        let at = self.first + self.length;
+        let at = at.checked_sub(self.keys.len()).unwrap_or(at);
+        if let Some(place) = self.keys.get_mut(at) {
+            *place = key;
+            self.length += 1;
+        }
+    }
+
+    /// Takes the first.
+    pub fn take(&mut self) -> Option<u16> {
+        self.length = self.length.checked_sub(1)?;
+        let key = self.keys.get(self.first).copied();
+        self.first += 1;
+        if self.first == self.keys.len() {
+            self.first = 0;
+        }
+        key
+    }
 }
 
 const LISTS: usize = 7;
@@ -59,7 +101,15 @@ impl Queues {
     /// All of `places` are free.
     pub fn new(places: u16) -> Self {
         let mut queues = Self {
-            links: Vec::with_capacity(places.into()),
+            links: vec![
+                Link {
+                    since: 0,
+                    before: NONE,
+                    after: NONE,
+                    waiting: Waiting::Free,
+                };
+                places.into()
+            ],
             lists: [List {
                 first: NONE,
                 last: NONE,
@@ -67,12 +117,6 @@ impl Queues {
             }; LISTS],
         };
         for key in 0..places {
-            queues.links.push(Link {
-                since: 0,
-                before: NONE,
-                after: NONE,
-                waiting: Waiting::Free,
-            });
             queues.append(key, Waiting::Free, 0);
         }
         queues
@@ -83,6 +127,12 @@ impl Queues {
         self.links
             .get(usize::from(key))
             .map_or(Waiting::Free, |link| link.waiting)
+    }
+
+    /// Since when a place has waited.
+    pub fn since(&self, key: u16) -> u64 {
+        let link = self.links.get(usize::from(key));
+        link.map_or(0, |link| link.since)
     }
 
     /// How many wait for this.

@@ -7,6 +7,7 @@ use crate::dhcp::{Change, Dhcp};
 use crate::frame::{Flow, Frame, Kind};
 #[cfg(feature = "ipv6")]
 use crate::groups;
+use crate::icmp;
 use crate::limits::{FRAMES_PER_TURN, STOP_MICROS};
 use crate::link::Link;
 use crate::neighbor;
@@ -14,7 +15,7 @@ use crate::nic::Nic;
 use crate::service::Services;
 use crate::setup::{Setup, SetupError};
 use crate::tcp::{Arrival, Tcp};
-use crate::turn::{Turn, Written, send};
+use crate::turn::{Turn, send};
 #[cfg(feature = "udp")]
 use crate::udp::Question;
 use crate::wire::Out;
@@ -41,6 +42,10 @@ pub struct Poll {
     /// Whether it was asked to stop, and nothing is in flight any more.
     pub stopped: bool,
 }
+
+/// Without services on UDP there are no questions.
+#[cfg(not(feature = "udp"))]
+type Question = core::convert::Infallible;
 
 /// A server.
 #[derive(Debug)]
@@ -70,18 +75,14 @@ enum Stopping {
 
 impl<'b> Server<'b> {
     /// A server. Nothing is sent before its first turn.
+    #[inline(never)]
     pub fn new(setup: &Setup<'b>) -> Result<Self, SetupError> {
         let parts = setup.parts()?;
         let out = Out::new(parts.link.mtu);
         #[cfg(feature = "dhcp")]
-        let mut out = out;
-        #[cfg(feature = "dhcp")]
-        let dhcp = parts
-            .dhcp
-            .then(|| Dhcp::new(&parts.link, parts.keys[4], &mut out));
+        let dhcp = parts.dhcp.then(|| Dhcp::new(parts.keys[4]));
         let [h0, h1, s0, s1, ..] = parts.keys;
-        let mut tcp = Tcp::new(&parts.plan, &parts.link, (h0, h1), (s0, s1));
-        tcp.set_addresses(&parts.link);
+        let tcp = Tcp::new(&parts.plan, &parts.services.limits(), (h0, h1), (s0, s1));
         Ok(Self {
             link: parts.link,
             services: parts.services,
@@ -105,6 +106,7 @@ impl<'b> Server<'b> {
         self.turn(nic, now, console)
     }
 
+    #[inline(never)]
     fn turn(&mut self, nic: &mut dyn Nic<'b>, now: Now, console: &mut dyn Console) -> Poll {
         self.clock.tick(now);
         let frames_left = self.take_frames(nic);
@@ -147,6 +149,7 @@ impl<'b> Server<'b> {
     }
 
     /// Takes what has come; whether there may be more.
+    #[inline(never)]
     fn take_frames(&mut self, nic: &mut dyn Nic<'b>) -> bool {
         for _ in 0..FRAMES_PER_TURN {
             let Some(received) = nic.receive() else {
@@ -156,9 +159,10 @@ impl<'b> Server<'b> {
             let length = usize::from(received.length);
             let bytes = nic.frame(&received);
             let bytes = bytes.get(..length).unwrap_or_default();
-            let written = self.frame(bytes, checked);
+            #[cfg_attr(not(feature = "udp"), expect(unused_variables))]
+            let question = self.frame(bytes, checked);
             #[cfg(feature = "udp")]
-            if let Written::Question(question) = written {
+            if let Some(question) = question {
                 let buffer = nic.frame(&received);
                 let (services, clock) = (&self.services, &self.clock);
                 let answer = question.answer(buffer, &self.link, |payload, length| {
@@ -174,89 +178,72 @@ impl<'b> Server<'b> {
                 continue;
             }
             nic.recycle(received);
-            send(nic, &self.link, &mut self.out, written);
+            send(nic, &mut self.out);
         }
         true
     }
 
-    /// Takes one frame. What is written as its answer is to be sent as is said.
-    fn frame(&mut self, bytes: &[u8], checked: bool) -> Written {
-        let Some(frame) = Frame::parse(bytes, self.link.mac, checked) else {
-            return Written::Frame;
-        };
-        let now = self.clock.instant();
-        let mut arrival = Arrival {
-            services: &self.services,
-            link: &self.link,
-            out: &mut self.out,
-            now,
-            micros: self.clock.micros(),
-        };
+    /// Takes one frame, and writes its answer; or says that it is a question,
+    /// to be answered in its own buffer.
+    #[inline(never)]
+    fn frame(&mut self, bytes: &[u8], checked: bool) -> Option<Question> {
+        let frame = Frame::parse(bytes, self.link.mac, checked)?;
+        let (link, out) = (&self.link, &mut self.out);
+        let is_answered =
+            |source, destination| frame.is_unicast && link.has(destination) && link.answers(source);
         match &frame.kind {
-            Kind::Arp => {
-                neighbor::arp(frame.packet, &self.link, arrival.out);
-                #[cfg(feature = "dhcp")]
-                if let Some(dhcp) = &mut self.dhcp
-                    && arrival.out.is_empty()
-                {
-                    dhcp.ingest(bytes, arrival.out, now);
-                }
-                Written::Frame
-            }
+            Kind::Arp => neighbor::arp(frame.packet, link, out),
             Kind::Tcp(segment) => {
                 let Flow { remote, local, .. } = segment.flow;
-                if !frame.is_unicast || !self.link.has(local) || !self.link.answers(remote) {
-                    return Written::Frame;
+                if is_answered(remote, local) {
+                    let mut arrival = Arrival {
+                        services: &self.services,
+                        link,
+                        out,
+                        micros: self.clock.micros(),
+                    };
+                    self.tcp.segment(segment, frame.sender, &mut arrival);
                 }
-                self.tcp.segment(segment, &frame, &mut arrival);
-                Written::Segment(frame.sender, segment.flow)
             }
             Kind::Udp(datagram) => {
                 #[cfg(feature = "dhcp")]
                 if let Some(dhcp) = &mut self.dhcp
                     && Dhcp::wants(datagram, checked)
                 {
-                    dhcp.ingest(bytes, arrival.out, now);
-                    return Written::Frame;
+                    let message = datagram.bytes.get(8..).unwrap_or_default();
+                    dhcp.ingest(message, frame.sender, link, self.clock.micros());
+                    return None;
                 }
                 #[cfg(feature = "udp")]
-                if frame.is_unicast
-                    && self.link.has(datagram.flow.local)
-                    && self.link.answers(datagram.flow.remote)
-                    && let Some(question) = Question::new(bytes, frame.sender, datagram, checked)
-                {
-                    return Written::Question(question);
+                if is_answered(datagram.flow.remote, datagram.flow.local) {
+                    return Question::new(bytes, frame.sender, datagram, checked);
                 }
                 let _ = datagram;
-                Written::Frame
             }
             #[cfg(feature = "ipv6")]
             Kind::Solicitation(solicitation) => {
-                neighbor::solicited(solicitation, frame.sender, &self.link, arrival.out);
-                Written::Frame
+                neighbor::solicited(solicitation, frame.sender, link, out);
             }
             #[cfg(feature = "ipv6")]
-            Kind::GroupQuery => {
-                groups::report(groups::Reason::Asked, &self.link, arrival.out);
-                Written::Frame
-            }
-            Kind::TooBig(flow) => {
-                self.tcp.too_big(flow);
-                Written::Frame
-            }
+            Kind::GroupQuery => groups::report(groups::Reason::Asked, link, out),
+            Kind::TooBig(flow) => self.tcp.too_big(flow),
+            // Groups are answered by nobody: there is nothing to be found out,
+            // and a reflector to be gained.
             Kind::Other {
                 source,
                 destination,
+                echo,
             } => {
-                // Groups are answered by nobody: there is nothing to be found
-                // out, and a reflector to be gained.
-                let is_answered = self.link.has(*destination) && self.link.answers(*source);
-                if frame.is_unicast && is_answered {
-                    self.tcp.other(&frame, &mut arrival);
+                let ends = (*source, *destination);
+                if is_answered(*source, *destination) {
+                    match echo {
+                        Some(message) => icmp::echo(message, ends, frame.sender, link, out),
+                        None => icmp::refuse(&frame, ends, link, out),
+                    }
                 }
-                Written::Packet(frame.sender)
             }
         }
+        None
     }
 
     #[cfg(feature = "dhcp")]
@@ -264,16 +251,12 @@ impl<'b> Server<'b> {
         let Some(dhcp) = &mut self.dhcp else {
             return u64::MAX;
         };
-        let now = self.clock.instant();
-        // A lookup and what waited for it, at most.
-        for _ in 0..2 {
-            if nic.has_room() {
-                dhcp.egress(&mut self.out, now);
-                send(nic, &self.link, &mut self.out, Written::Frame);
-            }
+        if nic.has_room() {
+            dhcp.egress(&self.link, &mut self.out, self.clock.micros());
+            send(nic, &mut self.out);
         }
         let change = dhcp.poll();
-        let due = dhcp.due(now);
+        let due = dhcp.due();
         if let Some(change) = change {
             let before = self.link.ipv4;
             self.link.ipv4 = match change {
@@ -287,7 +270,7 @@ impl<'b> Server<'b> {
                         "the dhcp lease of the ipv4 address has ended",
                     );
                 }
-                self.tcp.set_addresses(&self.link);
+                self.tcp.addresses_changed(&self.link);
                 self.announce_ipv4 = true;
             }
         }
@@ -296,12 +279,13 @@ impl<'b> Server<'b> {
     }
 
     /// Tells the link of new addresses, and people of what listens there.
+    #[inline(never)]
     fn announce(&mut self, nic: &mut dyn Nic<'b>, console: &mut dyn Console) {
         if core::mem::take(&mut self.announce_ipv4)
             && let Some(own) = self.link.ipv4
         {
             neighbor::announce_ipv4(&self.link, &mut self.out);
-            send(nic, &self.link, &mut self.out, Written::Frame);
+            send(nic, &mut self.out);
             self.services.listening(own.address().into(), console);
         }
         #[cfg(feature = "ipv6")]
@@ -309,13 +293,13 @@ impl<'b> Server<'b> {
             && let Some(own) = self.link.ipv6
         {
             groups::report(groups::Reason::New, &self.link, &mut self.out);
-            send(nic, &self.link, &mut self.out, Written::Frame);
+            send(nic, &mut self.out);
             for address in [Some(own.address()), self.link.link_local()]
                 .into_iter()
                 .flatten()
             {
                 neighbor::advertise(address, &self.link, &mut self.out);
-                send(nic, &self.link, &mut self.out, Written::Frame);
+                send(nic, &mut self.out);
             }
             self.services.listening(own.address().into(), console);
         }

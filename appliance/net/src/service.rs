@@ -15,6 +15,7 @@ use crate::dns::{Dialog, Dns};
 use crate::frame::Flow;
 #[cfg(feature = "http")]
 use crate::http::Http;
+use crate::limits::Limits;
 use crate::log;
 use smoltcp::wire::IpAddress;
 
@@ -104,6 +105,15 @@ impl<'b> Services<'b> {
             return false;
         }
         true
+    }
+
+    /// What the site chose; with HTTP alone there is a choice.
+    pub fn limits(&self) -> Limits {
+        #[cfg(feature = "http")]
+        if let Some(http) = &self.http {
+            return http.site.limits().into();
+        }
+        Limits::DEFAULT
     }
 
     /// The conversation of a new connection, if somebody listens there.

@@ -10,12 +10,16 @@ use crate::service::{At, Services};
 use crate::{http::Http, limits::HTTP_PORT};
 use applgen_bundle::Bundle;
 use applgen_bundle::boot::{Ip4, Listen, Words};
+use applgen_bundle::show::{Show, display};
 use core::fmt;
 use core::hash::Hasher;
 use siphasher::sip::SipHasher13;
 use smoltcp::wire::{IpAddress, Ipv4Cidr};
 #[cfg(feature = "http")]
-use {applgen_bundle::boot::Log, applgen_http::log::Format};
+use {
+    applgen_bundle::{Section, boot::Log, http::Site},
+    applgen_http::log::Format,
+};
 
 /// Bytes of randomness that a server wants from its platform.
 pub const SEED_BYTES: usize = 32;
@@ -55,6 +59,7 @@ pub(crate) struct Parts<'b> {
 
 impl<'b> Setup<'b> {
     /// Checks everything and takes it apart.
+    #[inline(never)]
     pub(crate) fn parts(&self) -> Result<Parts<'b>, SetupError> {
         let capabilities = &self.capabilities;
         if capabilities.mtu < MTU_MIN {
@@ -77,6 +82,7 @@ impl<'b> Setup<'b> {
 
     /// Gives the link its addresses; whether the IPv4 address is to come from
     /// DHCP.
+    #[inline(never)]
     fn addresses(&self, link: &mut Link) -> Result<bool, SetupError> {
         let words = &self.words;
         #[cfg(feature = "ipv6")]
@@ -118,11 +124,12 @@ impl<'b> Setup<'b> {
         }
     }
 
+    #[inline(never)]
     fn services(&self, link: &Link, dhcp: bool) -> Result<Services<'b>, SetupError> {
         #[cfg(feature = "http")]
         let http = match self.bundle.section(applgen_bundle::TAG_HTTP) {
             Some(section) => Some(Http {
-                site: applgen_bundle::http::Site::parse(section).map_err(SetupError::Section)?,
+                site: site(section)?,
                 at: at(self.words.http, HTTP_PORT, "http=", link, dhcp)?,
                 log: match self.words.log {
                     Some(Log::Common) => Some(Format::Common),
@@ -180,6 +187,16 @@ impl<'b> Setup<'b> {
     }
 }
 
+/// The site in a section, if this kernel can serve all of it.
+#[cfg(feature = "http")]
+fn site(section: Section<'_>) -> Result<Site<'_>, SetupError> {
+    let site = Site::parse(section).map_err(SetupError::Section)?;
+    if cfg!(not(feature = "rules")) && !(site.hosts().is_empty() && site.rules().is_empty()) {
+        return Err(SetupError::NoRules);
+    }
+    Ok(site)
+}
+
 /// Where a service listens, by its word.
 fn at(
     word: Option<Listen>,
@@ -235,6 +252,8 @@ pub enum SetupError {
     /// The section of zones is damaged or of another version.
     #[cfg(feature = "dns")]
     Zones(applgen_bundle::dns::ZonesError),
+    /// The site has virtual hosts or rules, and this kernel knows none.
+    NoRules,
     /// No word says what the own address is, and there is no DHCP here.
     NoAddress,
     /// `ip=dhcp`, and this kernel has no DHCP.
@@ -263,25 +282,52 @@ pub enum SetupError {
 
 impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NothingToServe => f.write_str("the bundle has nothing that this kernel serves"),
-            Self::Section(error) => fmt::Display::fmt(error, f),
-            #[cfg(feature = "dns")]
-            Self::Zones(error) => fmt::Display::fmt(error, f),
-            Self::NoAddress => {
-                f.write_str("no address\n\nhint: `ip=192.0.2.2/24 gw=192.0.2.1`, or `ip6=`")
+        display(self, f)
+    }
+}
+
+impl Show for SetupError {
+    fn show(&self, out: &mut dyn FnMut(&str)) {
+        // What is wrong with a word, behind it.
+        let word = match self {
+            Self::Address(word) | Self::Gateway(word) | Self::NotOwn(word) | Self::Port(word) => {
+                word
             }
-            Self::NoDhcp => f.write_str("`ip=dhcp`: this kernel was built without DHCP"),
-            Self::Address(word) => write!(f, "`{word}`: not an address that a host can have"),
-            Self::Gateway(word) => write!(f, "`{word}`: not on the network of the own address"),
-            Self::NotOwn(word) => write!(f, "`{word}`: not an address of this machine"),
-            Self::Port(word) => write!(f, "`{word}`: there is no port 0"),
-            Self::Mac => f.write_str("the network device has no usable Ethernet address"),
-            Self::Mtu(mtu) => write!(f, "the network device's mtu is {mtu}, below 1280"),
-            Self::Memory { available, needed } => write!(
-                f,
-                "too little memory: {available} bytes are left for connections, {needed} are needed"
-            ),
+            _ => "",
+        };
+        if !word.is_empty() {
+            out("`");
+            out(word);
+        }
+        match self {
+            Self::NothingToServe => out("the bundle has nothing that this kernel serves"),
+            Self::Section(error) => error.show(out),
+            #[cfg(feature = "dns")]
+            Self::Zones(error) => error.show(out),
+            Self::NoRules => {
+                out("the site has virtual hosts or rules, which this kernel was built without");
+            }
+            Self::NoAddress => {
+                out("no address\n\nhint: `ip=192.0.2.2/24 gw=192.0.2.1`, or `ip6=`");
+            }
+            Self::NoDhcp => out("`ip=dhcp`: this kernel was built without DHCP"),
+            Self::Address(_) => out("`: not an address that a host can have"),
+            Self::Gateway(_) => out("`: not on the network of the own address"),
+            Self::NotOwn(_) => out("`: not an address of this machine"),
+            Self::Port(_) => out("`: there is no port 0"),
+            Self::Mac => out("the network device has no usable Ethernet address"),
+            Self::Mtu(mtu) => {
+                out("the network device's mtu is ");
+                u64::from(*mtu).show(out);
+                out(", below 1280");
+            }
+            Self::Memory { available, needed } => {
+                out("too little memory: ");
+                (*available as u64).show(out);
+                out(" bytes are left for connections, ");
+                (*needed as u64).show(out);
+                out(" are needed");
+            }
         }
     }
 }

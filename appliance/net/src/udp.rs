@@ -7,18 +7,13 @@
 use crate::frame::{Datagram, Flow};
 use crate::link::Link;
 use crate::nic::Checksum;
-use crate::wire::{ETHERNET_BYTES, address, pseudo_header};
-use smoltcp::phy::ChecksumCapabilities;
-use smoltcp::wire::{EthernetAddress, IpAddress, IpProtocol, Ipv4Packet, Ipv4Repr, UdpPacket};
-#[cfg(feature = "ipv6")]
-use smoltcp::wire::{Ipv6Packet, Ipv6Repr};
+use crate::wire::{ETHERNET_BYTES, HOPS, Packet, UDP, checksum, headers, ip_bytes, pseudo_header};
+use smoltcp::wire::EthernetAddress;
 
 /// Bytes of a UDP header.
 const HEADER_BYTES: usize = 8;
 /// Where in it the checksum lies.
 const CHECKSUM: u16 = 6;
-/// How many hops an answer may take.
-const HOPS: u8 = 64;
 
 /// What is to be known of a datagram to answer it, when its frame is written to.
 #[derive(Debug, Clone, Copy)]
@@ -39,17 +34,8 @@ impl Question {
         checked: bool,
     ) -> Option<Self> {
         let flow = &datagram.flow;
-        let packet = UdpPacket::new_checked(datagram.bytes).ok()?;
-        // Nobody can be answered at port 0, and IPv6 has no datagrams without
-        // a checksum (RFC 8200 §8.1).
-        let has_checksum = match flow.remote {
-            IpAddress::Ipv4(_) => true,
-            #[cfg(feature = "ipv6")]
-            IpAddress::Ipv6(_) => packet.checksum() != 0,
-        };
-        let is_right =
-            checked || (has_checksum && packet.verify_checksum(&flow.remote, &flow.local));
-        if !is_right || flow.remote_port == 0 {
+        // Nobody can be answered at port 0.
+        if !(checked || datagram.is_right()) || flow.remote_port == 0 {
             return None;
         }
         // The datagram is a part of the frame.
@@ -62,7 +48,7 @@ impl Question {
             sender,
             flow: *flow,
             start: offset + HEADER_BYTES,
-            length: usize::from(packet.len()).checked_sub(HEADER_BYTES)?,
+            length: datagram.bytes.len().checked_sub(HEADER_BYTES)?,
         })
     }
 
@@ -86,12 +72,7 @@ impl Question {
             remote_port,
             local_port,
         } = self.flow;
-        let ip_bytes = match remote {
-            IpAddress::Ipv4(_) => 20,
-            #[cfg(feature = "ipv6")]
-            IpAddress::Ipv6(_) => 40,
-        };
-        let udp_start = ETHERNET_BYTES + ip_bytes;
+        let udp_start = ETHERNET_BYTES + ip_bytes(local);
         let start = udp_start + HEADER_BYTES;
         // Options of the question's packet are not the answer's.
         if self.start > start {
@@ -102,55 +83,36 @@ impl Question {
         let length = respond(payload, self.length).filter(|&length| length <= payload.len())?;
 
         let frame = buffer.get_mut(..start + length)?;
-        let packet = frame.get_mut(ETHERNET_BYTES..)?;
-        let udp_bytes = HEADER_BYTES + length;
-        match (local, remote) {
-            (IpAddress::Ipv4(source), IpAddress::Ipv4(destination)) => Ipv4Repr {
-                src_addr: source,
-                dst_addr: destination,
-                next_header: IpProtocol::Udp,
-                payload_len: udp_bytes,
-                hop_limit: HOPS,
-            }
-            .emit(
-                &mut Ipv4Packet::new_unchecked(&mut *packet),
-                &ChecksumCapabilities::default(),
-            ),
-            #[cfg(feature = "ipv6")]
-            (IpAddress::Ipv6(source), IpAddress::Ipv6(destination)) => Ipv6Repr {
-                src_addr: source,
-                dst_addr: destination,
-                next_header: IpProtocol::Udp,
-                payload_len: udp_bytes,
-                hop_limit: HOPS,
-            }
-            .emit(&mut Ipv6Packet::new_unchecked(&mut *packet)),
-            #[cfg(feature = "ipv6")]
-            _ => return None,
-        }
-        let mut udp = UdpPacket::new_unchecked(packet.get_mut(ip_bytes..)?);
-        udp.set_src_port(local_port);
-        udp.set_dst_port(remote_port);
-        udp.set_len(u16::try_from(udp_bytes).ok()?);
-        let checksum = match link.completes_checksums {
-            true => {
-                udp.set_checksum(pseudo_header(
-                    local,
-                    remote,
-                    IpProtocol::Udp,
-                    udp_bytes as u32,
-                ));
+        let packet = Packet {
+            from: link.mac,
+            to: self.sender,
+            source: local,
+            destination: remote,
+            protocol: UDP,
+            hops: HOPS,
+        };
+        headers(frame, &packet);
+        let udp = frame.get_mut(udp_start..)?;
+        let [s1, s2] = local_port.to_be_bytes();
+        let [d1, d2] = remote_port.to_be_bytes();
+        let [l1, l2] = u16::try_from(udp.len()).ok()?.to_be_bytes();
+        *udp.first_chunk_mut()? = [s1, s2, d1, d2, l1, l2, 0, 0];
+        let (sum, checksum) = match link.completes_checksums {
+            true => (
+                pseudo_header(local, remote, UDP, udp.len()),
                 Checksum::Complete {
                     start: udp_start as u16,
                     offset: CHECKSUM,
-                }
-            }
-            false => {
-                udp.fill_checksum(&local, &remote);
-                Checksum::Done
-            }
+                },
+            ),
+            false => match checksum(local, remote, UDP, udp) {
+                // 0 is for none (RFC 768).
+                0 => (0xffff, Checksum::Done),
+                sum => (sum, Checksum::Done),
+            },
         };
-        address(frame, self.sender, link.mac);
+        let at = usize::from(CHECKSUM);
+        udp.get_mut(at..at + 2)?.copy_from_slice(&sum.to_be_bytes());
         Some((start + length, checksum))
     }
 }
@@ -160,7 +122,7 @@ mod tests {
     use super::*;
     use crate::frame::{Frame, Kind};
     use crate::nic::{Capabilities, FRAME_BYTES};
-    use smoltcp::wire::Ipv4Cidr;
+    use smoltcp::wire::{IpAddress, Ipv4Cidr, Ipv4Packet, UdpPacket};
     use std::vec;
     use std::vec::Vec;
 

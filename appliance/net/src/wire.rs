@@ -1,28 +1,55 @@
-//! What smoltcp sees of an interface: one frame in, at most one out.
-//!
-//! smoltcp is driven frame by frame and connection by connection, and each such
-//! step sends at most one frame. So its device is a frame to read and a buffer
-//! to write to; the real interface is used before and after, and smoltcp's
-//! code exists once, whatever the interface.
+//! The one frame that is sent next, and what all packets have in common:
+//! Ethernet and IP headers, and checksums.
 
 use crate::nic::Checksum;
 use alloc::vec;
 use alloc::vec::Vec;
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
-use smoltcp::time::Instant;
-use smoltcp::wire::{EthernetAddress, IpAddress, IpProtocol};
+use smoltcp::wire::{EthernetAddress, IpAddress};
 
 /// Bytes of an Ethernet header.
 pub const ETHERNET_BYTES: usize = 14;
+/// Bytes of an IPv4 header without options.
+pub const IPV4_BYTES: usize = 20;
+/// Bytes of an IPv6 header.
+#[cfg(feature = "ipv6")]
+pub const IPV6_BYTES: usize = 40;
 
-/// Bytes of a TCP header up to its checksum.
-const TCP_CHECKSUM: u16 = 16;
+/// Numbers of protocols on IP.
+pub const ICMP: u8 = 1;
+/// TCP.
+pub const TCP: u8 = 6;
+/// UDP.
+pub const UDP: u8 = 17;
+/// ICMP of IPv6.
+#[cfg(feature = "ipv6")]
+pub const ICMPV6: u8 = 58;
+
+/// How many hops a packet may take, unless its protocol says otherwise.
+pub const HOPS: u8 = 64;
 
 /// The buffer of the one frame that a step sends.
 #[derive(Debug)]
 pub struct Out {
     buffer: Vec<u8>,
     length: usize,
+    checksum: Checksum,
+}
+
+/// What a packet's headers say.
+#[derive(Debug, Clone, Copy)]
+pub struct Packet {
+    /// The own Ethernet address.
+    pub from: EthernetAddress,
+    /// Whose Ethernet address it goes to.
+    pub to: EthernetAddress,
+    /// The own address.
+    pub source: IpAddress,
+    /// Whose address it goes to, of the same version.
+    pub destination: IpAddress,
+    /// What follows.
+    pub protocol: u8,
+    /// How many hops it may take.
+    pub hops: u8,
 }
 
 impl Out {
@@ -31,153 +58,201 @@ impl Out {
         Self {
             buffer: vec![0; ETHERNET_BYTES + mtu],
             length: 0,
+            checksum: Checksum::Done,
         }
     }
 
-    /// The frame that was written, if one was; then there is none.
-    pub fn take(&mut self) -> Option<&mut [u8]> {
+    /// The frame that was written, if one was, and what is to be done about its
+    /// checksum; then there is none.
+    pub fn take(&mut self) -> Option<(&mut [u8], Checksum)> {
         let length = core::mem::take(&mut self.length);
         if length == 0 {
             return None;
         }
-        self.buffer.get_mut(..length)
+        let checksum = core::mem::replace(&mut self.checksum, Checksum::Done);
+        Some((self.buffer.get_mut(..length)?, checksum))
     }
 
-    /// Whether nothing was written.
-    #[cfg(feature = "dhcp")]
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
+    /// Leaves a checksum to the interface.
+    pub fn complete(&mut self, checksum: Checksum) {
+        self.checksum = checksum;
     }
 
-    /// A frame of so many bytes, to be written by the caller.
+    /// A frame of so many bytes, to be written by the caller; what is in it is
+    /// of frames before.
     pub fn frame(&mut self, length: usize) -> Option<&mut [u8]> {
         let frame = self.buffer.get_mut(..length)?;
         self.length = length;
+        self.checksum = Checksum::Done;
+        Some(frame)
+    }
+
+    /// A frame with so much behind its headers, which are written. The caller
+    /// writes what [`payload`] is.
+    pub fn packet(&mut self, packet: &Packet, length: usize) -> Option<&mut [u8]> {
+        let start = ETHERNET_BYTES + ip_bytes(packet.source);
+        let frame = self.frame(start + length)?;
+        headers(frame, packet);
         Some(frame)
     }
 }
 
-/// The device of one step.
-pub struct Step<'s> {
-    /// What is read.
-    pub input: Option<&'s [u8]>,
-    /// What is written.
-    pub out: &'s mut Out,
-    /// `Medium::Ip` leaves room for an Ethernet header in front.
-    pub medium: Medium,
-}
-
-impl Device for Step<'_> {
-    type RxToken<'a>
-        = Input<'a>
-    where
-        Self: 'a;
-    type TxToken<'a>
-        = Output<'a>
-    where
-        Self: 'a;
-
-    fn receive(&mut self, _: Instant) -> Option<(Input<'_>, Output<'_>)> {
-        let input = Input(self.input.take()?);
-        Some((input, Output(self.out, self.medium)))
-    }
-
-    fn transmit(&mut self, _: Instant) -> Option<Output<'_>> {
-        Some(Output(self.out, self.medium))
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        DeviceCapabilities::default()
-    }
-}
-
-/// The frame that came.
-pub struct Input<'a>(&'a [u8]);
-
-impl RxToken for Input<'_> {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
-        f(self.0)
-    }
-}
-
-/// Where one is written.
-pub struct Output<'a>(&'a mut Out, Medium);
-
-impl TxToken for Output<'_> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
-        let Self(out, medium) = self;
-        let start = match medium {
-            Medium::Ip => ETHERNET_BYTES,
-            Medium::Ethernet => 0,
-        };
-        // smoltcp keeps to the MTU that it was told, so nothing is cut here.
-        let end = (start + len).min(out.buffer.len());
-        let result = f(out.buffer.get_mut(start..end).unwrap_or_default());
-        out.length = end;
-        result
-    }
-}
-
-/// Writes the Ethernet header of a frame that holds an IP packet.
-pub fn address(frame: &mut [u8], to: EthernetAddress, from: EthernetAddress) {
-    let is_ipv6 = frame.get(ETHERNET_BYTES).is_some_and(|byte| byte >> 4 == 6);
-    let ethertype: [u8; 2] = if is_ipv6 { [0x86, 0xdd] } else { [0x08, 0x00] };
-    if let Some(header) = frame.first_chunk_mut::<ETHERNET_BYTES>() {
-        let (addresses, kind) = header.split_at_mut(12);
-        let (destination, source) = addresses.split_at_mut(6);
-        destination.copy_from_slice(&to.0);
-        source.copy_from_slice(&from.0);
-        kind.copy_from_slice(&ethertype);
-    }
-}
-
-/// Leaves the TCP checksum of a frame that smoltcp wrote without one to the
-/// interface: puts the sum of the pseudo-header where it belongs.
-pub fn leave_checksum(frame: &mut [u8], source: IpAddress, destination: IpAddress) -> Checksum {
-    let header = match source {
-        IpAddress::Ipv4(_) => 20,
+/// Bytes of the IP header of packets from this address.
+pub fn ip_bytes(source: IpAddress) -> usize {
+    match source {
+        IpAddress::Ipv4(_) => IPV4_BYTES,
         #[cfg(feature = "ipv6")]
-        IpAddress::Ipv6(_) => 40,
-    };
-    let start = ETHERNET_BYTES + header;
-    let length = frame.len().saturating_sub(start);
-    let sum = pseudo_header(source, destination, IpProtocol::Tcp, length as u32);
-    let at = start + usize::from(TCP_CHECKSUM);
-    if let Some(place) = frame.get_mut(at..at + 2) {
-        place.copy_from_slice(&sum.to_be_bytes());
-    }
-    Checksum::Complete {
-        start: start as u16,
-        offset: TCP_CHECKSUM,
+        IpAddress::Ipv6(_) => IPV6_BYTES,
     }
 }
 
-/// The sum of a pseudo-header, folded and not complemented (RFC 9293 §3.1,
-/// RFC 8200 §8.1).
-pub fn pseudo_header(
-    source: IpAddress,
-    destination: IpAddress,
-    protocol: IpProtocol,
-    length: u32,
-) -> u16 {
-    let mut sum = u32::from(u8::from(protocol)) + (length >> 16) + (length & 0xffff);
-    for address in [source, destination] {
-        match address {
-            IpAddress::Ipv4(address) => sum += words(&address.octets()),
-            #[cfg(feature = "ipv6")]
-            IpAddress::Ipv6(address) => sum += words(&address.octets()),
-        }
+/// Writes an Ethernet header.
+pub fn ethernet(frame: &mut [u8], from: EthernetAddress, to: EthernetAddress, ethertype: u16) {
+    if let Some((destination, rest)) = frame.split_first_chunk_mut()
+        && let Some((source, rest)) = rest.split_first_chunk_mut()
+        && let Some(kind) = rest.first_chunk_mut()
+    {
+        *destination = to.0;
+        *source = from.0;
+        *kind = ethertype.to_be_bytes();
     }
+}
+
+/// Writes the headers of a frame; the rest of it is their payload.
+pub fn headers(frame: &mut [u8], packet: &Packet) {
+    let Packet { protocol, hops, .. } = *packet;
+    let length = frame.len().saturating_sub(ETHERNET_BYTES) as u16;
+    let ethertype = match (packet.source, packet.destination) {
+        (IpAddress::Ipv4(source), IpAddress::Ipv4(destination)) => {
+            let Some(header) = frame
+                .get_mut(ETHERNET_BYTES..)
+                .and_then(|rest| rest.first_chunk_mut::<IPV4_BYTES>())
+            else {
+                return;
+            };
+            header[..2].copy_from_slice(&[0x45, 0]);
+            header[2..4].copy_from_slice(&length.to_be_bytes());
+            // Not to be fragmented, so that it needs no number (RFC 6864).
+            header[4..8].copy_from_slice(&[0, 0, 0x40, 0]);
+            header[8..12].copy_from_slice(&[hops, protocol, 0, 0]);
+            header[12..16].copy_from_slice(&source.octets());
+            header[16..].copy_from_slice(&destination.octets());
+            let sum = !fold(sum(header));
+            header[10..12].copy_from_slice(&sum.to_be_bytes());
+            0x0800
+        }
+        #[cfg(feature = "ipv6")]
+        (IpAddress::Ipv6(source), IpAddress::Ipv6(destination)) => {
+            let Some((fixed, addresses)) = frame
+                .get_mut(ETHERNET_BYTES..)
+                .and_then(|rest| rest.first_chunk_mut::<IPV6_BYTES>())
+                .and_then(|header| header.split_first_chunk_mut::<8>())
+            else {
+                return;
+            };
+            let [l1, l2] = length.saturating_sub(IPV6_BYTES as u16).to_be_bytes();
+            *fixed = [0x60, 0, 0, 0, l1, l2, protocol, hops];
+            if let Some((to, from)) = addresses
+                .split_at_mut_checked(16)
+                .map(|(source, destination)| (destination, source))
+            {
+                from.copy_from_slice(&source.octets());
+                to.copy_from_slice(&destination.octets());
+            }
+            0x86dd
+        }
+        #[cfg(feature = "ipv6")]
+        _ => return,
+    };
+    ethernet(frame, packet.from, packet.to, ethertype);
+}
+
+/// The sum of 16-bit words, the last one filled up, not folded yet (RFC 1071).
+pub fn sum(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<4>();
+    // In the machine's order of bytes, which the sum does not depend on.
+    let mut sum: u64 = words
+        .iter()
+        .map(|word| u64::from(u32::from_ne_bytes(*word)))
+        .sum();
+    let mut last = [0; 4];
+    for (place, byte) in last.iter_mut().zip(rest) {
+        *place = *byte;
+    }
+    sum += u64::from(u32::from_ne_bytes(last));
+    sum
+}
+
+/// Folds a sum to 16 bits.
+pub fn fold(mut sum: u64) -> u16 {
     while sum > 0xffff {
         sum = (sum >> 16) + (sum & 0xffff);
     }
-    sum as u16
+    u16::from_be_bytes((sum as u16).to_ne_bytes())
 }
 
-fn words(bytes: &[u8]) -> u32 {
-    bytes
-        .chunks_exact(2)
-        .filter_map(|pair| pair.first_chunk())
-        .map(|&pair| u32::from(u16::from_be_bytes(pair)))
-        .sum()
+/// The sum of a pseudo-header, not folded yet (RFC 9293 §3.1, RFC 8200 §8.1).
+fn pseudo_sum(source: IpAddress, destination: IpAddress, protocol: u8, length: usize) -> u64 {
+    let mut all = u64::from((length as u32).to_be()) + sum(&[0, protocol]);
+    for address in [source, destination] {
+        match address {
+            IpAddress::Ipv4(address) => all += sum(&address.octets()),
+            #[cfg(feature = "ipv6")]
+            IpAddress::Ipv6(address) => all += sum(&address.octets()),
+        }
+    }
+    all
+}
+
+/// The sum of a pseudo-header, folded and not complemented.
+pub fn pseudo_header(
+    source: IpAddress,
+    destination: IpAddress,
+    protocol: u8,
+    length: usize,
+) -> u16 {
+    fold(pseudo_sum(source, destination, protocol, length))
+}
+
+/// The checksum of a transport's packet with its pseudo-header, where its
+/// checksum is 0; 0 for one whose checksum is right.
+pub fn checksum(source: IpAddress, destination: IpAddress, protocol: u8, bytes: &[u8]) -> u16 {
+    !fold(pseudo_sum(source, destination, protocol, bytes.len()) + sum(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smoltcp::wire::{IpProtocol, TcpPacket};
+
+    #[test]
+    fn checksums_are_those_of_another() {
+        let addresses = [
+            (
+                IpAddress::v4(192, 0, 2, 2),
+                IpAddress::v4(198, 51, 100, 255),
+            ),
+            #[cfg(feature = "ipv6")]
+            (
+                IpAddress::v6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2),
+                IpAddress::v6(0x2001, 0xdb8, 0xffff, 0, 0, 0xff, 0, 9),
+            ),
+        ];
+        let mut bytes = [0; 99];
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = (at * 89 + 7) as u8;
+        }
+        for (source, destination) in addresses {
+            for length in 20..bytes.len() {
+                let bytes = &mut bytes[..length];
+                bytes[16..18].fill(0);
+                let own = checksum(source, destination, TCP, bytes);
+                let mut packet = TcpPacket::new_unchecked(&mut *bytes);
+                packet.fill_checksum(&source, &destination);
+                assert_eq!(own, packet.checksum());
+                assert_eq!(checksum(source, destination, TCP, bytes), 0);
+                let _ = IpProtocol::Tcp;
+            }
+        }
+    }
 }

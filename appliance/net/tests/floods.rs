@@ -3,11 +3,12 @@
 
 mod common;
 
+use applgen_bundle::http::Limits;
 use common::bench::Bench;
 use common::frames::{Seen, Segment, seen};
 use common::link::Impairment;
 use common::world::{SERVER4, SERVER6, World};
-use common::{Random, WORDS, body, bundle, setup};
+use common::{Random, WORDS, body, bundle, bundle_with, setup};
 use smoltcp::wire::TcpControl;
 use std::net::Ipv4Addr;
 
@@ -157,6 +158,36 @@ fn more_than_there_is_room_for_are_served_in_turn() {
         let came = peer.ask(&mut bench, GET);
         assert!(came.ends_with(&body(4000)), "{number}");
     }
+}
+
+#[test]
+fn a_client_has_as_many_connections_as_the_site_says() {
+    let limits = Limits {
+        per_address: 2,
+        idle_seconds: 3,
+        ..Limits::DEFAULT
+    };
+    let mut bench = Bench::new(&setup(bundle_with(100_000, limits), WORDS));
+    let ask = |bench: &mut Bench, peer: &mut Peer| peer.ask(bench, GET).ends_with(&body(4000));
+    let mut other = Peer::open(&mut bench, address(2), 4000).unwrap();
+    let mut first = Peer::open(&mut bench, address(1), 4000).unwrap();
+    let mut second = Peer::open(&mut bench, address(1), 4001).unwrap();
+    assert!(ask(&mut bench, &mut second) && ask(&mut bench, &mut first));
+    // Its own that has been idle for longest makes way, and nobody else's.
+    let mut third = Peer::open(&mut bench, address(1), 4002).unwrap();
+    assert!(ask(&mut bench, &mut third));
+    assert!(ask(&mut bench, &mut first) && ask(&mut bench, &mut other));
+    let came = second.ask(&mut bench, GET);
+    assert!(came.is_empty(), "{} bytes", came.len());
+    // One in the middle of a request does not make way: the next one waits.
+    let part = &GET[..10];
+    assert!(first.ask(&mut bench, part).is_empty() && third.ask(&mut bench, part).is_empty());
+    assert!(Peer::open(&mut bench, address(1), 4003).is_none());
+    assert!(Peer::open(&mut bench, address(3), 4003).is_some());
+    // The site's time for idle ones, and the usual one for requests.
+    bench.pass(5);
+    assert!(other.ask(&mut bench, GET).is_empty());
+    assert!(first.ask(&mut bench, &GET[10..]).ends_with(&body(4000)));
 }
 
 #[test]

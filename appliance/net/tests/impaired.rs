@@ -58,13 +58,13 @@ const CASES: [(&str, Impairment); 7] = [
 /// Milliseconds that four files of 100 kB take, fetched at once over both
 /// protocols; frames that were sent, lost, duplicated, reordered.
 const TABLE: &str = "\
-clean, 10 ms                  140   382    0    0    0
-loss 1 %                     2245   433    5    0    0
-loss 5 %                     7290   509   27    0    0
-duplication 5 %               140   393    0   25    0
-reordering 2 %                240   462    0    0    7
-delay 50 ms, jitter 20 ms    2941   731    0    0  370
-all of it                    3123   759   16   15  278
+clean, 10 ms                   80   328    0    0    0
+loss 1 %                      405   372    4    0    0
+loss 5 %                     1075   456   24    0    0
+duplication 5 %                80   342    0   21    0
+reordering 2 %                185   389    0    0    7
+delay 50 ms, jitter 20 ms    1765   620    0    0  365
+all of it                    1245   623   14   11  271
 ";
 
 #[test]

@@ -182,11 +182,20 @@ fn nobody_answers_for_a_while() {
 fn a_lease_that_is_not_renewed_ends_and_the_next_is_announced() {
     let mut bench = start("ip=dhcp ip6=2001:db8::2/64");
     converse(&mut bench, ADDRESS, 600);
-    // It asks whom it has the lease from, and first for their Ethernet address;
-    // nobody says anything.
-    let frames = bench.pass(601);
-    let arp = |frame: &&Vec<u8>| frame[12..14] == [0x08, 0x06];
-    assert!(frames.iter().any(|frame| arp(&frame)));
+    // Half-way it asks whom it has the lease from, where that came from; nobody
+    // says anything, and after seven eighths it asks all.
+    let asked = |frames: Vec<Vec<u8>>, to: [u8; 6]| {
+        let frames = frames.iter().filter(|frame| message(frame).is_some());
+        let asked: Vec<_> = frames.map(|frame| frame[..6] == to).collect();
+        (
+            !asked.is_empty() && asked.iter().all(|right| *right),
+            asked.len(),
+        )
+    };
+    assert_eq!(asked(bench.pass(298), GIVER_MAC), (false, 0));
+    assert_eq!(asked(bench.pass(225), GIVER_MAC), (true, 3));
+    assert_eq!(asked(bench.pass(73), [0xff; 6]), (true, 2));
+    bench.pass(5);
     assert_eq!(
         bench.console.of(Line::Notice),
         ["the dhcp lease of the ipv4 address has ended"]
@@ -224,6 +233,35 @@ fn start_over(bench: &mut Bench, address: Ipv4Addr) -> usize {
         }
     }
     0
+}
+
+#[test]
+fn a_lease_is_renewed_and_an_address_that_is_refused_ends() {
+    let mut bench = start("ip=dhcp");
+    converse(&mut bench, ADDRESS, 600);
+    for _ in 0..3 {
+        bench.pass(298);
+        bench.now += 5_000_000;
+        assert_eq!(
+            converse(&mut bench, ADDRESS, 600),
+            [DhcpMessageType::Request]
+        );
+    }
+    assert!(bench.console.of(Line::Notice).is_empty());
+    bench.pass(298);
+    bench.now += 5_000_000;
+    bench.poll();
+    let frames: Vec<_> = bench.nic.outgoing.drain(..).collect();
+    let asked = frames.iter().find_map(|frame| message(frame)).unwrap();
+    // Somebody else's answer, and then the server's refusal.
+    let mut other = answer(&asked, DhcpMessageType::Nak, ADDRESS, 600);
+    other[14 + 28 + 4] ^= 1;
+    bench.nic.incoming.push_back((other, true));
+    bench.poll();
+    assert!(bench.console.of(Line::Notice).is_empty());
+    bench.give(answer(&asked, DhcpMessageType::Nak, ADDRESS, 600));
+    assert_eq!(bench.console.of(Line::Notice).len(), 1);
+    assert!(start_over(&mut bench, ADDRESS) > 0);
 }
 
 #[test]

@@ -350,3 +350,46 @@ fn an_interface_without_room_only_delays() {
         assert!(fetch.split().unwrap().1 == body(100_000));
     }
 }
+
+/// A frame of the same bytes from another station.
+fn from_mac(mut frame: Vec<u8>, mac: [u8; 6]) -> Vec<u8> {
+    frame[6..12].copy_from_slice(&mac);
+    frame
+}
+
+#[test]
+fn frames_follow_a_client_and_no_forger() {
+    const OTHER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 8];
+    let mut bench = bench();
+    let syn = Segment::syn(HERE, 4000, 1000);
+    let answer = bench.segments(syn.frame()).remove(0);
+    let get = Segment {
+        control: TcpControl::None,
+        seq: 1001,
+        ack: Some(answer.seq.wrapping_add(1)),
+        payload: b"GET /page HTTP/1.1\r\nHost: h\r\n\r\n",
+        ..syn
+    };
+    // The request comes over another station: its answer goes back there.
+    bench.give(
+        Segment {
+            payload: b"",
+            ..get
+        }
+        .frame(),
+    );
+    let answers = bench.segments(from_mac(get.frame(), OTHER_MAC));
+    assert!(answers.iter().any(|seen| !seen.payload.is_empty()));
+    assert!(answers.iter().all(|seen| seen.to_mac == OTHER_MAC));
+    // Who knows no more than address and port does not get what is resent.
+    for (seq, ack) in [(1001 + (1 << 30), get.ack), (1001, Some(7))] {
+        let forged = Segment { seq, ack, ..get };
+        bench.give(forged.frame());
+    }
+    let resent: Vec<_> = (bench.pass(3).iter().filter_map(|frame| seen(frame))).collect();
+    assert!(resent.iter().any(|seen| !seen.payload.is_empty()));
+    assert!(
+        resent.iter().all(|seen| seen.to_mac == OTHER_MAC),
+        "{resent:?}"
+    );
+}

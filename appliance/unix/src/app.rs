@@ -148,7 +148,8 @@ impl<'b> Services<'b> {
         let http = match bundle.section(TAG_HTTP) {
             Some(section) => {
                 let site = Site::parse(section).map_err(|error| error.to_string())?;
-                let options = http_options(words);
+                let mut options = http_options(words);
+                options.limits = site.limits().into();
                 Some(match sockets.is_empty() {
                     true => Server::bind(site, options).map_err(|error| error.to_string())?,
                     false => Server::adopt(site, options, &sockets).map_err(|error| {

@@ -1,10 +1,11 @@
 //! Limits of the process, beside those of `applgen_http::limits`: connections
 //! and time.
 
+use applgen_bundle::http::Limits as SiteLimits;
 use std::time::Duration;
 
-/// What a server holds and how long it waits. [`Limits::default`] is what
-/// images have; the fields are here so that tests need not wait a minute.
+/// What a server holds and how long it waits: what the site says, and what no
+/// site has a say in ([`Limits::default`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Connections of all threads together, as far as the system lets a
@@ -28,17 +29,23 @@ pub struct Limits {
     pub stop: Duration,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
+impl From<SiteLimits> for Limits {
+    fn from(site: SiteLimits) -> Self {
         Self {
-            connections: 65_536,
-            per_address: 16_384,
-            idle: Duration::from_secs(60),
-            request: Duration::from_secs(20),
-            send: Duration::from_secs(30),
+            connections: site.connections as usize,
+            per_address: site.per_address as usize,
+            idle: Duration::from_secs(site.idle_seconds.into()),
+            request: Duration::from_secs(site.request_seconds.into()),
+            send: Duration::from_secs(site.send_seconds.into()),
             linger: Duration::from_secs(2),
             stop: Duration::from_secs(10),
         }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        SiteLimits::DEFAULT.into()
     }
 }
 

@@ -157,11 +157,6 @@ impl<'b> Peers<'b> {
         self.slab.len()
     }
 
-    /// Which key the next one gets.
-    pub fn next_key(&self) -> usize {
-        self.slab.vacant_key()
-    }
-
     /// Takes one in; it is idle.
     pub fn insert(&mut self, mut peer: Peer<'b>, now: Instant) -> usize {
         peer.link.since = now;

@@ -236,16 +236,22 @@ impl<'b> Worker<'b> {
             let _ = stream.write(head.get(..reply.head_len).unwrap_or_default());
             return;
         }
-        let token = Token(self.peers.next_key() + FIRST);
+        let peer = Peer::new(stream, address);
+        let key = self.peers.insert(peer, self.clock.now());
+        // The request is often there already, and a connection that ends with
+        // its answer is never registered. What comes between this read and the
+        // registration is told by an event of the registration.
+        self.converse(key, false);
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
         let both = Interest::READABLE | Interest::WRITABLE;
-        if self
-            .poll
-            .registry()
-            .register(&mut stream, token, both)
-            .is_ok()
+        let registry = self.poll.registry();
+        if registry
+            .register(&mut peer.stream, Token(key + FIRST), both)
+            .is_err()
         {
-            self.peers
-                .insert(Peer::new(stream, address), self.clock.now());
+            self.close(key);
         }
     }
 

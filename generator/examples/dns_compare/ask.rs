@@ -47,8 +47,8 @@ pub struct Query {
 }
 
 impl Query {
-    /// One near what is in a zone.
-    pub fn near(zone: &Zone, zones: &[Zone], random: &mut Random, id: u16) -> Self {
+    /// One near what is in a zone; with DO, and mostly over TCP, if it is signed.
+    pub fn near(zone: &Zone, zones: &[Zone], random: &mut Random, id: u16, signed: bool) -> Self {
         let owners: Vec<&String> = zone.owners.keys().collect();
         let owner = (*random.pick(&owners)).clone();
         // Often a type that is there.
@@ -131,6 +131,11 @@ impl Query {
                 .then(|| *random.pick(&[0, 512, 513, 1232, 4096])),
             dnssec: random.chance(20),
         };
+        if signed {
+            query.dnssec = true;
+            query.size = Some(1232);
+            query.tcp |= random.chance(70);
+        }
         let rd = u8::from(random.chance(50));
         let cd = if random.chance(20) { 0x10 } else { 0 };
         query.bytes.extend(id.to_be_bytes());

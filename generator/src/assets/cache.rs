@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use super::{Encoded, encode};
@@ -51,9 +52,36 @@ impl Cache {
         encoded
     }
 
+    /// What was found out about the content with this SHA-256, from the cache or
+    /// by `find`. `version` names what is found out, and how.
+    pub fn found<T: Serialize + DeserializeOwned>(
+        &self,
+        version: &str,
+        hash: &[u8; 32],
+        find: impl FnOnce() -> T,
+    ) -> T {
+        let Some(path) = self.path_of(version, hash, "") else {
+            return find();
+        };
+        let known = fs::read(&path).ok();
+        if let Some(known) = known.and_then(|known| serde_json::from_slice(&known).ok()) {
+            return known;
+        }
+        let found = find();
+        if let Ok(text) = serde_json::to_vec(&found) {
+            // As for bodies.
+            let _ = write(&path, &[&text]);
+        }
+        found
+    }
+
     fn path(&self, hash: &[u8; 32], media_type: &str) -> Option<PathBuf> {
+        self.path_of(VERSION, hash, media_type)
+    }
+
+    fn path_of(&self, version: &str, hash: &[u8; 32], media_type: &str) -> Option<PathBuf> {
         let mut key = Sha256::new();
-        key.update(VERSION);
+        key.update(version);
         key.update(media_type);
         key.update([0]);
         key.update(hash);
@@ -83,23 +111,27 @@ fn parse(entry: &[u8]) -> Option<Encoded> {
 }
 
 fn store(path: &Path, encoded: &Encoded) -> std::io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(directory)?;
     let gzip = encoded.gzip.as_deref().unwrap_or_default();
     let brotli = encoded.brotli.as_deref().unwrap_or_default();
     let mut hasher = Sha256::new();
     hasher.update(gzip);
     hasher.update(brotli);
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    writeln!(
-        file,
-        "{} {} {}",
+    let line = format!(
+        "{} {} {}\n",
         gzip.len(),
         brotli.len(),
         hex(&hasher.finalize())
-    )?;
-    file.write_all(gzip)?;
-    file.write_all(brotli)?;
+    );
+    write(path, &[line.as_bytes(), gzip, brotli])
+}
+
+fn write(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(directory)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
     file.persist(path)?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! for everything in an [`Output`], in parallel, and the bundle made of them.
 
 pub mod cache;
+mod code;
 mod compress;
 mod media;
 mod segments;
@@ -9,7 +10,7 @@ mod segments;
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -30,10 +31,57 @@ use crate::{
     rules::{
         HeaderRule,
         apply::Answer,
+        csp,
         policy::{self, Policy, Subject, redirect_lines},
     },
+    serve::{Print, generation::Kind, inject},
     site::UrlPath,
 };
+
+/// What resources are finished for.
+#[derive(Debug)]
+pub enum Finish<'a> {
+    /// An image: compressed.
+    Compressed {
+        /// Bodies that were compressed before.
+        cache: Cache,
+        /// Who is told how far it is.
+        progress: &'a Progress,
+    },
+    /// `serve`: as they are, with its script in pages.
+    Live {
+        /// What was found in pages before.
+        cache: Cache,
+        /// What there is, for telling changes.
+        prints: Mutex<Vec<Print>>,
+    },
+}
+
+impl Finish<'_> {
+    /// For `serve`.
+    pub fn live(cache: Cache) -> Self {
+        Self::Live {
+            cache,
+            prints: Mutex::default(),
+        }
+    }
+
+    fn cache(&self) -> &Cache {
+        match self {
+            Self::Compressed { cache, .. } | Self::Live { cache, .. } => cache,
+        }
+    }
+
+    /// What was finished, for telling changes.
+    pub fn into_prints(self) -> Vec<Print> {
+        match self {
+            Self::Compressed { .. } => Vec::new(),
+            Self::Live { prints, .. } => {
+                prints.into_inner().unwrap_or_else(PoisonError::into_inner)
+            }
+        }
+    }
+}
 
 /// What preparing a site's resources came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,11 +98,13 @@ pub fn fill(
     section: &mut HttpSection,
     output: Output,
     limit_bytes: u64,
-    cache: &Cache,
-    progress: &Progress,
+    finish: &Finish<'_>,
 ) -> Result<Totals, Failure> {
     let total = output.resources.len();
-    let step = progress.bar("compress", total as u64);
+    let step = match finish {
+        Finish::Compressed { progress, .. } => progress.bar("compress", total as u64),
+        Finish::Live { .. } => Progress::hidden().bar("", 0),
+    };
     let raw_bytes = AtomicU64::new(0);
     let redirects = output
         .slashes()
@@ -93,12 +143,13 @@ pub fn fill(
         policy: &output.policy,
         rules: &output.headers,
         names,
+        files: code::of_files(&output, limit_bytes)?,
     };
     let resources: Vec<_> = output.resources.into_iter().collect();
     let prepared: Vec<write::Resource> = resources
         .into_par_iter()
         .map(|(path, resource)| {
-            let prepared = prepare(&path, resource, &headers, limit_bytes, cache)?;
+            let prepared = prepare(&path, resource, &headers, limit_bytes, finish)?;
             raw_bytes.fetch_add(prepared.identity.len() as u64, Ordering::Relaxed);
             step.advance();
             Ok(prepared)
@@ -133,6 +184,7 @@ struct Headers<'a> {
     policy: &'a Policy,
     rules: &'a [HeaderRule],
     names: HashMap<&'a UrlPath, Vec<UrlPath>>,
+    files: csp::Files,
 }
 
 fn prepare(
@@ -140,7 +192,7 @@ fn prepare(
     resource: Resource,
     headers: &Headers<'_>,
     limit_bytes: u64,
-    cache: &Cache,
+    finish: &Finish<'_>,
 ) -> Result<write::Resource, Failure> {
     let generated = matches!(resource.content, Content::Bytes(_));
     let content = match resource.content {
@@ -156,21 +208,53 @@ fn prepare(
     let media_type = resource
         .media_type
         .unwrap_or_else(|| media_type(named.unwrap_or(path), &content));
+    let hash: [u8; 32] = Sha256::digest(&content).into();
+    let page = policy::reads_pages(headers.policy, &media_type, generated)
+        .then(|| code::of_page(&hash, &content, finish.cache()))
+        .flatten();
     let subject = Subject {
         paths: &paths,
         media_type: &media_type,
-        content: &content,
         generated,
+        page: page.as_ref(),
+        files: &headers.files,
     };
-    let lines = policy::lines(headers.policy, headers.rules, &subject);
+    let mut lines = policy::lines(headers.policy, headers.rules, &subject);
     if let Some(warning) = policy::left_without_policy(headers.policy, &subject, &lines) {
         report::tell(&warning);
     }
     let media_type = lines.media_type.unwrap_or(media_type);
-    let hash: [u8; 32] = Sha256::digest(&content).into();
-    let encoded = cache.encoded(&hash, &media_type, &content);
-    let mut etag = [0; 16];
-    etag.copy_from_slice(&hash[..16]);
+    let (content, etag, encoded) = match finish {
+        Finish::Compressed { cache, .. } => {
+            let encoded = cache.encoded(&hash, &media_type, &content);
+            let mut etag = [0; 16];
+            etag.copy_from_slice(&hash[..16]);
+            (content, etag, encoded)
+        }
+        Finish::Live { prints, .. } => {
+            let etag = inject::tag(&content);
+            let kind = Kind::of(&media_type, path.as_bytes());
+            let print = Print {
+                path: path.as_bytes().to_vec(),
+                kind,
+                tag: etag,
+            };
+            prints
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(print);
+            let content = match kind {
+                Kind::Page if media_type.starts_with("text/html") => inject::page(&content, &etag),
+                _ => content,
+            };
+            for (name, value) in &mut lines.headers {
+                if name.eq_ignore_ascii_case("Content-Security-Policy") {
+                    *value = inject::allow(value);
+                }
+            }
+            (content, etag, Encoded::default())
+        }
+    };
     let page = media_type.starts_with("text/html");
     Ok(write::Resource {
         status: if path.as_bytes().ends_with(b"/404.html") {

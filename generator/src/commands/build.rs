@@ -28,14 +28,29 @@ pub fn build(arguments: &Build) -> Result<(), Failure> {
     let bundled = pipeline::bundle(&arguments.site, &outputs, target, &progress)?;
     let manifest = write(&bundled, &arguments.site, target, &path, &progress)?;
     tell_content(&bundled);
+    let mut content = Vec::new();
+    if bundled.totals.resources > 0 || bundled.zones.is_empty() {
+        content.push(format!(
+            "{} in {}",
+            bytes(bundled.totals.raw_bytes),
+            count(bundled.totals.resources, "resource")
+        ));
+    }
+    if !bundled.zones.is_empty() {
+        let records = bundled.zones.iter().map(|zone| zone.records).sum();
+        content.push(format!(
+            "{} in {}",
+            count(records, "record"),
+            count(bundled.zones.len(), "zone")
+        ));
+    }
     report::say(&format!(
-        "{}: {} ({} of kernel, {} of bundle for {} in {}), {} ms",
+        "{}: {} ({} of kernel, {} of bundle for {}), {} ms",
         path.display(),
         bytes(manifest.bytes),
         bytes(manifest.kernel.bytes),
         bytes(manifest.bundle.bytes),
-        bytes(bundled.totals.raw_bytes),
-        count(bundled.totals.resources, "resource"),
+        content.join(" and "),
         started.elapsed().as_millis(),
     ));
     super::print(format!("{}\n", path.display()).as_bytes())

@@ -18,7 +18,7 @@ pub fn check(arguments: &Check) -> Result<(), Failure> {
     }
     let mut diagnostics = Diagnostics::new();
     let outputs = pipeline::default_outputs();
-    let loaded = pipeline::load(&arguments.site, &outputs, &mut diagnostics);
+    let loaded = pipeline::load(&arguments.site, &outputs, None, &mut diagnostics);
     report::tell_all(&diagnostics, true);
     let loaded = loaded?;
     let mut wrong = diagnostics.count(Level::Error) + diagnostics.count(Level::Warning);

@@ -252,6 +252,14 @@ fn for_people(facts: &Value) -> String {
             word(&feature["reason"])
         );
     }
+    let unused = list(&facts["manifest"]["kernel"]["unused_features"]);
+    if !unused.is_empty() {
+        let _ = writeln!(
+            out,
+            "the kernel has {} too: a release carries none without that is smaller; `APPLGEN_KERNELS=compile` makes one",
+            unused.iter().map(&word).collect::<Vec<_>>().join(", ")
+        );
+    }
     for deck in list(&facts["decks"]) {
         let _ = write!(
             out,

@@ -10,6 +10,9 @@ mod new;
 mod operate;
 mod pipeline;
 mod run;
+mod serve;
+#[cfg(test)]
+mod serve_edits;
 mod sites;
 
 use std::io::Write;
@@ -27,6 +30,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Build(arguments) => build::build(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Serve(arguments) => serve::serve(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),
         Command::Deploy(arguments) => deploy::deploy(&arguments),

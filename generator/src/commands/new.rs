@@ -7,6 +7,7 @@ use include_dir::Dir;
 use crate::{
     cli::{Kind, New},
     failure::Failure,
+    image::environment::Environment,
     report::{self, Diagnostic},
     templates,
 };
@@ -22,6 +23,7 @@ pub fn new(arguments: &New) -> Result<(), Failure> {
     let scaffold = templates::directory(&format!("new/{name}"));
     let target = &arguments.directory;
     refuse_unless_empty(target)?;
+    let source = arguments.ci.then(|| Source::of(arguments)).transpose()?;
     let cannot = |error: io::Error| {
         Failure::environment(
             Diagnostic::error(format!("`{}` cannot be written: {error}", target.display()))
@@ -30,8 +32,8 @@ pub fn new(arguments: &New) -> Result<(), Failure> {
     };
     fs::create_dir_all(target).map_err(cannot)?;
     write(scaffold, scaffold.path(), target).map_err(cannot)?;
-    if arguments.ci {
-        write_workflow(target).map_err(cannot)?;
+    if let Some(source) = source {
+        write_workflow(target, &source).map_err(cannot)?;
     }
     let shown = target.display();
     report::say(&format!(
@@ -40,22 +42,38 @@ pub fn new(arguments: &New) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where applgen itself is developed, and so its action and its releases.
-const REPOSITORY: &str = match option_env!("APPLGEN_REPOSITORY") {
-    Some(repository) => repository,
-    None => "applgen/applgen",
-};
+/// Where the workflow takes applgen from.
+struct Source {
+    repository: String,
+    /// The commit of its action, or else a tag.
+    reference: String,
+}
 
-/// The commit that this applgen was built from, where the build says so; else
-/// the tag of its version.
-const COMMIT: &str = match option_env!("APPLGEN_COMMIT") {
-    Some(commit) => commit,
-    None => concat!("v", env!("CARGO_PKG_VERSION")),
-};
+impl Source {
+    /// What was asked for, or what a release knows of itself.
+    fn of(arguments: &New) -> Result<Self, Failure> {
+        let own = Environment::current().release();
+        let own = own.map(|it| it.origin().clone()).unwrap_or_default();
+        let version = || concat!("v", env!("CARGO_PKG_VERSION")).to_owned();
+        let Some(repository) = arguments.releases.clone().or(own.repository.clone()) else {
+            return Err(Failure::environment(
+                Diagnostic::error("a workflow needs a repository that has releases of applgen, and this applgen is no release of one")
+                    .hint("name it: `--ci --releases OWNER/NAME`"),
+            ));
+        };
+        let commit = own
+            .commit
+            .filter(|_| own.repository.as_ref() == Some(&repository));
+        Ok(Self {
+            reference: commit.unwrap_or_else(version),
+            repository,
+        })
+    }
+}
 
 /// The workflow that deploys the site. It is filled in by hand and not by the
 /// template engine, whose braces are GitHub's too.
-fn write_workflow(target: &Path) -> io::Result<()> {
+fn write_workflow(target: &Path, source: &Source) -> io::Result<()> {
     let folder = target.join(".github/workflows");
     fs::create_dir_all(&folder)?;
     let template = templates::directory("ci").get_file("ci/deploy.yml");
@@ -63,10 +81,16 @@ fn write_workflow(target: &Path) -> io::Result<()> {
         .and_then(|file| file.contents_utf8())
         .unwrap_or_default();
     let text = text
-        .replace("{{ repository }}", REPOSITORY)
-        .replace("{{ commit }}", COMMIT);
+        .replace("{{ repository }}", &source.repository)
+        .replace("{{ commit }}", &source.reference);
     fs::write(folder.join("deploy.yml"), text)?;
     report::say("made `.github/workflows/deploy.yml`; its first lines say how to set it up");
+    if source.reference.starts_with('v') {
+        report::say(&format!(
+            "it names the action of `{0}` by the tag `{1}`: put the commit of that tag in its place, so that nobody can move it",
+            source.repository, source.reference
+        ));
+    }
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::sites::{self, Served};
 use crate::{
-    assets::{self, Cache, Totals},
+    assets::{self, Cache, Finish, Totals},
     failure::Failure,
     image::{
         Feature, Features, Target, descriptors,
@@ -18,8 +18,9 @@ use crate::{
         manifest::{self, ZonePart},
     },
     progress::Progress,
-    render::DeckSummary,
+    render::{DeckSummary, Serving},
     report::{self, Diagnostic, Diagnostics, Level},
+    serve::Generation,
     site::{self, Site},
     zones::{self, Zone},
 };
@@ -47,6 +48,14 @@ pub struct Bundled {
     pub totals: Totals,
 }
 
+/// What was made of contents before, where there is a place for it.
+fn cache() -> Cache {
+    match Environment::current().cache_dir() {
+        Some(directory) => Cache::below(&directory),
+        None => Cache::none(),
+    }
+}
+
 /// Loads, renders and compresses a site. What there is to say is said.
 pub fn bundle(
     named: &Path,
@@ -55,7 +64,7 @@ pub fn bundle(
     progress: &Progress,
 ) -> Result<Bundled, Failure> {
     let mut diagnostics = Diagnostics::new();
-    let loaded = load(named, outputs, &mut diagnostics);
+    let loaded = load(named, outputs, None, &mut diagnostics);
     report::tell_all(&diagnostics, false);
     let Loaded {
         site,
@@ -73,9 +82,9 @@ pub fn bundle(
         ));
     }
 
-    let cache = match Environment::current().cache_dir() {
-        Some(directory) => Cache::below(&directory),
-        None => Cache::none(),
+    let finish = Finish::Compressed {
+        cache: cache(),
+        progress,
     };
     let limit_bytes = site.config.limit_bytes();
     let mut features = Features::new();
@@ -91,18 +100,22 @@ pub fn bundle(
     let mut decks = Vec::new();
     if !served.is_empty() {
         let mut section = HttpSection::new();
+        section.limits(site.config.http.limits);
         for (number, served) in served.into_iter().enumerate() {
             if number > 0 {
                 section.begin_host().map_err(assets::too_large)?;
             }
             sites::add_names(&mut section, &served)?;
             let output = served.rendered.output;
-            let of_site = assets::fill(&mut section, output, limit_bytes, &cache, progress)?;
+            let of_site = assets::fill(&mut section, output, limit_bytes, &finish)?;
             totals.resources += of_site.resources;
             totals.raw_bytes += of_site.raw_bytes;
             decks.extend(served.rendered.decks);
         }
         features.need(Feature::Http, reason(&decks, totals.resources));
+        if section.has_rules() {
+            features.need(Feature::Rules, "the site has names or rules with patterns");
+        }
         writer.http(section);
     }
     let parts = zones
@@ -132,6 +145,52 @@ pub fn bundle(
     })
 }
 
+/// Loads and renders a site as `serve` shows it: nothing compressed, and pages
+/// that hear of changes. Zones are read, so that what is wrong with them is told.
+pub fn generation(
+    named: &Path,
+    outputs: &[PathBuf],
+    serving: &Serving,
+    diagnostics: &mut Diagnostics,
+) -> Result<Generation, Failure> {
+    let Loaded {
+        site,
+        served,
+        zones,
+    } = load(named, outputs, Some(serving), diagnostics)?;
+    if diagnostics.has_errors() {
+        return Err(Failure::told());
+    }
+    if served.is_empty() {
+        return Err(Failure::site(
+            Diagnostic::error("there is nothing to serve over HTTP")
+                .hint("`applgen run` answers for zones over DNS"),
+        ));
+    }
+    if !zones.is_empty() {
+        diagnostics.push(
+            Diagnostic::note("the zones are read and checked, and not answered for")
+                .hint("`applgen run` serves them over DNS"),
+        );
+    }
+    let mut section = HttpSection::new();
+    let mut hosts = Vec::new();
+    for (number, served) in served.into_iter().enumerate() {
+        if number > 0 {
+            section.begin_host().map_err(assets::too_large)?;
+        }
+        sites::add_names(&mut section, &served)?;
+        let finish = Finish::live(cache());
+        let output = served.rendered.output;
+        assets::fill(&mut section, output, site.config.limit_bytes(), &finish)?;
+        hosts.push(finish.into_prints());
+    }
+    let mut writer = BundleWriter::new();
+    writer.http(section);
+    let bundle = writer.finish().map_err(assets::too_large)?;
+    Generation::new(bundle.to_vec(), hosts)
+}
+
 /// A site, its pages and its zones.
 pub struct Loaded {
     /// The site.
@@ -147,9 +206,10 @@ pub struct Loaded {
 pub fn load(
     named: &Path,
     outputs: &[PathBuf],
+    serving: Option<&Serving>,
     diagnostics: &mut Diagnostics,
 ) -> Result<Loaded, Failure> {
-    let (site, served) = sites::load(named, outputs, diagnostics)?;
+    let (site, served) = sites::load(named, outputs, serving, diagnostics)?;
     let zones = zones::load(&site, diagnostics)?;
     Ok(Loaded {
         site,

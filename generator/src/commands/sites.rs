@@ -3,11 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use applgen_bundle::write::{HttpSection, WriteError};
+use applgen_bundle::{
+    http::Limits,
+    write::{HttpSection, WriteError},
+};
 
 use crate::{
     failure::Failure,
-    render::{self, Rendered},
+    render::{self, Rendered, Serving},
     report::{Diagnostic, Diagnostics},
     site::{
         self, Site,
@@ -32,9 +35,11 @@ pub struct Served {
 pub fn load(
     named: &Path,
     outputs: &[PathBuf],
+    serving: Option<&Serving>,
     diagnostics: &mut Diagnostics,
 ) -> Result<(Site, Vec<Served>), Failure> {
-    let top = site::load(named, outputs, diagnostics)?;
+    let mut top = site::load(named, outputs, diagnostics)?;
+    localize(&mut top, serving);
     let mut served: Vec<Served> = Vec::new();
     let mut default = 0;
     let mut directories: Vec<Option<PathBuf>> = Vec::new();
@@ -42,7 +47,7 @@ pub fn load(
         top.config.hosts.is_empty() || top.config.hosts.iter().any(|h| h.directory.is_none());
     let has_pages = top.layout.has_pages() || !top.config.hosts.is_empty();
     if is_site && has_pages {
-        served.push(of(&top, diagnostics)?);
+        served.push(of(&top, serving, diagnostics)?);
         directories.push(None);
     }
     for host in &top.config.hosts {
@@ -55,12 +60,20 @@ pub fn load(
             None => {
                 // As people would name it, so that messages do.
                 let shown = named.join(host.directory.as_deref().unwrap_or_default());
-                let site = site::load(&shown, outputs, diagnostics)?;
+                let mut site = site::load(&shown, outputs, diagnostics)?;
+                localize(&mut site, serving);
                 if !site.layout.zones.is_empty() {
                     return Err(Failure::site(
                         Diagnostic::error("a host's own site has zones")
                             .at(host.place.clone())
                             .hint("put all zones into `zones/` at the top"),
+                    ));
+                }
+                if site.config.http.limits != Limits::DEFAULT {
+                    return Err(Failure::site(
+                        Diagnostic::error("a host's own site has limits")
+                            .at(host.place.clone())
+                            .hint("one server has one set of them: write them into `[http]` of the `applgen.toml` at the top"),
                     ));
                 }
                 if let Some(nested) = site.config.hosts.first() {
@@ -70,7 +83,7 @@ pub fn load(
                             .hint("tell all hosts in the `applgen.toml` at the top"),
                     ));
                 }
-                served.push(of(&site, diagnostics)?);
+                served.push(of(&site, serving, diagnostics)?);
                 directories.push(directory);
                 served.len() - 1
             }
@@ -88,9 +101,20 @@ pub fn load(
     Ok((top, served))
 }
 
-fn of(site: &Site, diagnostics: &mut Diagnostics) -> Result<Served, Failure> {
+/// Where a site is served while it is written is where it lives.
+fn localize(site: &mut Site, serving: Option<&Serving>) {
+    if let Some(serving) = serving {
+        site.config.base_url = Some(serving.base_url.clone());
+    }
+}
+
+fn of(
+    site: &Site,
+    serving: Option<&Serving>,
+    diagnostics: &mut Diagnostics,
+) -> Result<Served, Failure> {
     Ok(Served {
-        rendered: render::render(site, diagnostics)?,
+        rendered: render::render(site, serving, diagnostics)?,
         base_url: site.config.base_url.clone(),
         hosts: Vec::new(),
     })

@@ -39,10 +39,15 @@ pub fn descriptors(
     manifest: &Manifest,
     host_dir: &str,
 ) -> Result<Vec<Descriptor>, String> {
+    let has = |name: &str| manifest.features.iter().any(|feature| feature.name == name);
+    let serves = image::descriptors::Serves {
+        http: has("http"),
+        dns: has("dns"),
+    };
     let beside = match Target::from_suffix(&place.target) {
         Some(target) => {
             let image = place.image_name();
-            image::descriptors::of(target, Path::new(&image), manifest.bytes)
+            image::descriptors::of(target, Path::new(&image), manifest.bytes, serves)
                 .map_err(|error| error.to_string())?
         }
         None => Vec::new(),
@@ -60,7 +65,6 @@ pub fn descriptors(
     };
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let has = |name: &str| manifest.features.iter().any(|feature| feature.name == name);
     let image = place.image_name();
     let host_dir = host_dir.trim_end_matches('/');
     let facts = context! {
@@ -115,6 +119,7 @@ mod tests {
                 sources: String::new(),
                 compiler: String::new(),
                 c_library: String::new(),
+                unused_features: Vec::new(),
             },
             bundle: BundlePart {
                 bytes: 0,

@@ -27,6 +27,10 @@ use super::git::{Git, GitError, without_password};
 /// How often a change is made again because somebody else was faster.
 const ATTEMPTS: u32 = 40;
 
+/// And of these, how often while the branch did not move: another push holds it
+/// for a moment, a lock that a dead one left stays.
+const ATTEMPTS_HELD: u32 = 8;
+
 /// The branch at the remote as it was seen last.
 const SEEN: &str = "refs/applgen/upstream";
 
@@ -237,6 +241,7 @@ impl Repository {
         &self,
         mut make: impl FnMut(&Self, Option<&str>, u32) -> Result<Option<Change>, Failure>,
     ) -> Result<Outcome, Failure> {
+        let mut held = 0;
         for attempt in 0..ATTEMPTS {
             let base = self.base()?;
             let Some(change) = make(self, base.as_deref(), attempt)? else {
@@ -251,7 +256,9 @@ impl Repository {
                     return Ok(Outcome::Committed(commit));
                 }
                 Err(error) => {
-                    if !self.was_overtaken(base.as_deref(), &error)? {
+                    let moved = self.has_moved(base.as_deref())?;
+                    held = if moved { 0 } else { held + 1 };
+                    if !moved && (!is_held(&error) || held >= ATTEMPTS_HELD) {
                         let what = match &self.upstream {
                             Some(_) => format!("`{}` did not take the deploy", self.shown),
                             None => format!("`{}` could not be brought forward", self.shown),
@@ -480,15 +487,13 @@ impl Repository {
         self.git.text_of(["mktag"], text.as_bytes())
     }
 
-    /// Whether a step failed because the branch has moved on since.
-    fn was_overtaken(&self, base: Option<&str>, error: &GitError) -> Result<bool, Failure> {
+    /// Whether the branch is not where it was any more.
+    fn has_moved(&self, base: Option<&str>) -> Result<bool, Failure> {
         let now = match &self.upstream {
             Some((remote, branch)) => self.remote_tip(remote, branch)?,
             None => self.git.commit(&format!("refs/heads/{}", self.branch)),
         };
-        // While another push holds the reference, the branch has not moved yet.
-        let held = ["cannot lock ref", "failed to update ref", "failed to lock"];
-        Ok(now.as_deref() != base || held.iter().any(|words| error.said.contains(words)))
+        Ok(now.as_deref() != base)
     }
 
     /// Brings the clone's own branch and work tree up to a commit.
@@ -509,6 +514,14 @@ impl Repository {
                 ))
             })
     }
+}
+
+/// Whether a push failed because somebody holds the lock of a reference: the
+/// branch of another push has not moved yet.
+fn is_held(error: &GitError) -> bool {
+    ["cannot lock ref", "failed to update ref", "failed to lock"]
+        .iter()
+        .any(|words| error.said.contains(words))
 }
 
 fn refuse_no_repository(git: &Git, to: &str) -> Failure {

@@ -2,7 +2,7 @@
 
 use crate::{
     image::{
-        Features, KernelError, Manifest, Progress, Revision, Target,
+        Feature, Features, KernelError, Manifest, Progress, Revision, Target,
         attach::{AttachError, attach},
         descriptors::{self, DescriptorError},
         kernel::kernel,
@@ -95,7 +95,15 @@ pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, Ima
         manifest.to_json().as_bytes(),
         write::FILE_MODE,
     )?;
-    let descriptors = descriptors::of(order.target, order.path, image.written().bytes)?;
+    let descriptors = descriptors::of(
+        order.target,
+        order.path,
+        image.written().bytes,
+        descriptors::Serves {
+            http: order.features.has(Feature::Http),
+            dns: order.features.has(Feature::Dns),
+        },
+    )?;
     let descriptors: Vec<_> = descriptors
         .iter()
         .map(|file| write::file(&file.path, file.text.as_bytes(), file.mode))

@@ -7,7 +7,7 @@
 use crate::image::{
     KernelError, Progress,
     attach::attach,
-    kernel::kernel,
+    kernel::exact_kernel,
     target::{Feature, Features, Target},
 };
 
@@ -53,7 +53,7 @@ fn kernel_bytes(
     features: &Features,
     progress: &dyn Progress,
 ) -> Result<i64, KernelError> {
-    let kernel = kernel(target, features, progress)?;
+    let kernel = exact_kernel(target, features, progress)?;
     // Any bundle will do: what counts is where the kernel ends.
     let bytes = attach(&kernel.elf, 1).map_or(kernel.elf.len() as u64, |it| it.kernel_bytes());
     Ok(bytes.try_into().unwrap_or(i64::MAX))

@@ -60,11 +60,21 @@ pub fn paths(image: &Path) -> impl Iterator<Item = PathBuf> {
         .chain([xl::path_for(image)])
 }
 
+/// What an image serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Serves {
+    /// Pages and files.
+    pub http: bool,
+    /// Zones.
+    pub dns: bool,
+}
+
 /// The descriptors of an image that is so long.
 pub fn of(
     target: Target,
     image: &Path,
     image_bytes: u64,
+    serves: Serves,
 ) -> Result<Vec<Descriptor>, DescriptorError> {
     Ok(match target {
         Target::Unix | Target::Tap => Vec::new(),
@@ -83,7 +93,7 @@ pub fn of(
                 },
                 Descriptor {
                     path: beside(image, QEMU_SUFFIX),
-                    text: qemu_script(&name, image_bytes),
+                    text: qemu_script(&name, image_bytes, serves),
                     mode: IMAGE_MODE,
                 },
             ]
@@ -108,12 +118,14 @@ fn firecracker(name: &Path, image_bytes: u64) -> String {
     render(FIRECRACKER, context)
 }
 
-fn qemu_script(name: &Path, image_bytes: u64) -> String {
+fn qemu_script(name: &Path, image_bytes: u64, serves: Serves) -> String {
+    let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let machine = Machine {
         // A name that begins with a dash is not to be taken for an argument.
         image: &Path::new(".").join(name),
         memory_mb: qemu::memory_mb(image_bytes),
-        http: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+        http: serves.http.then(|| local(8080)),
+        dns: serves.dns.then(|| local(5353)),
     };
     let arguments: Vec<String> = machine
         .arguments()
@@ -126,7 +138,10 @@ fn qemu_script(name: &Path, image_bytes: u64) -> String {
             words.join(" ")
         })
         .collect();
-    render(QEMU, context! { arguments })
+    render(
+        QEMU,
+        context! { arguments, http => serves.http, dns => serves.dns },
+    )
 }
 
 /// A word as a shell takes it.
@@ -150,14 +165,43 @@ pub(super) fn render(template: &str, context: minijinja::Value) -> String {
 mod tests {
     use super::*;
 
+    const PAGES: Serves = Serves {
+        http: true,
+        dns: false,
+    };
+
+    #[test]
+    fn the_script_forwards_what_the_image_serves() {
+        for (http, dns) in [(true, false), (false, true), (true, true)] {
+            let serves = Serves { http, dns };
+            let all = of(Target::Kvm, Path::new("a.kvm"), 1, serves).expect("a plain name");
+            let script = &all[1].text;
+            for (there, forward) in [
+                (http, "hostfwd=tcp:127.0.0.1:8080-:80"),
+                (
+                    dns,
+                    "hostfwd=udp:127.0.0.1:5353-:53,hostfwd=tcp:127.0.0.1:5353-:53",
+                ),
+                (http, "guest's HTTP at"),
+                (dns, "guest's DNS at"),
+            ] {
+                assert_eq!(script.contains(forward), there, "{forward}: {script}");
+            }
+        }
+    }
+
     #[test]
     fn processes_have_none() {
-        assert_eq!(of(Target::Unix, Path::new("dist/a.unix"), 1), Ok(vec![]));
+        assert_eq!(
+            of(Target::Unix, Path::new("dist/a.unix"), 1, PAGES),
+            Ok(vec![])
+        );
     }
 
     #[test]
     fn they_name_the_image_by_its_bare_name() {
-        let all = of(Target::Kvm, Path::new("dist/it's a \"talk\".kvm"), 5 << 20);
+        let name = Path::new("dist/it's a \"talk\".kvm");
+        let all = of(Target::Kvm, name, 5 << 20, PAGES);
         let all = all.expect("names that every monitor can take");
         let paths: Vec<_> = all.iter().map(|d| d.path.clone()).collect();
         let expected: Vec<_> = super::paths(Path::new("dist/it's a \"talk\".kvm"))

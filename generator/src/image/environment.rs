@@ -1,6 +1,7 @@
 //! What surrounds the command: variables, programs, folders. Read once and
 //! handed down, so that tests can stand in another machine.
 
+use crate::image::release::Release;
 use std::{
     collections::BTreeMap,
     env,
@@ -116,11 +117,16 @@ impl Environment {
             .and_then(|path| std::path::absolute(path).ok())
     }
 
-    /// Where a release of applgen carries prebuilt kernels: beside the command,
-    /// as packages lay things out.
-    pub fn prebuilt_dir(&self) -> Option<PathBuf> {
-        let bin = self.executable.as_deref()?.parent()?;
-        Some(bin.parent()?.join("share/applgen"))
+    /// What this command carries, if it is a release; `APPLGEN_KERNELS=compile`
+    /// passes it over.
+    pub fn release(&self) -> Option<Release> {
+        if self
+            .get("APPLGEN_KERNELS")
+            .is_some_and(|it| it == "compile")
+        {
+            return None;
+        }
+        Release::of(self.executable.as_deref()?)
     }
 
     /// What compilers are started with; their language is set to English.

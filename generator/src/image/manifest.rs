@@ -7,6 +7,7 @@
 use crate::image::{
     attach::{Attached, MAX_IMAGE_BYTES},
     kernel::Kernel,
+    release::unused,
     revision::Revision,
     target::{Features, Target},
     write::Written,
@@ -57,6 +58,10 @@ pub struct KernelPart {
     pub compiler: String,
     /// The hash of the C library and what is linked with it.
     pub c_library: String,
+    /// What it can do beyond `features`: a release carries no smaller kernel that
+    /// has all of those. Absent where there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unused_features: Vec<String>,
 }
 
 /// The bundle in an image.
@@ -145,6 +150,7 @@ impl Manifest {
                 sources: record.sources.clone(),
                 compiler: record.compiler.clone(),
                 c_library: record.c_library.clone(),
+                unused_features: unused(parts.kernel, parts.target, parts.features),
             },
             bundle: BundlePart {
                 bytes: parts.bundle.len(),

@@ -17,6 +17,7 @@ pub mod interrupt;
 pub mod kernel;
 pub mod manifest;
 pub mod qemu;
+pub mod release;
 pub mod revision;
 pub mod sources;
 pub mod store;

@@ -9,8 +9,11 @@ pub const PROGRAM: &str = "qemu-system-x86_64";
 /// The guest's address and gateway in QEMU's user network, as boot words.
 pub const USER_NETWORK: &str = "ip=10.0.2.15/24 gw=10.0.2.2";
 
-/// The port that guests of `applgen run` listen on, inside.
+/// The port that guests of `applgen run` listen on for HTTP, inside.
 pub const GUEST_PORT: u16 = 80;
+
+/// The same for DNS.
+pub const GUEST_DNS_PORT: u16 = 53;
 
 /// What a machine has beside the image, in megabytes, when nothing is said.
 const SPARE_MB: u64 = 64;
@@ -22,8 +25,10 @@ pub struct Machine<'a> {
     pub image: &'a Path,
     /// Its memory, in megabytes.
     pub memory_mb: u64,
-    /// Where the guest's HTTP is reached.
-    pub http: SocketAddr,
+    /// Where the guest's HTTP is reached, if it serves any.
+    pub http: Option<SocketAddr>,
+    /// The same for DNS, by UDP and TCP.
+    pub dns: Option<SocketAddr>,
 }
 
 /// Enough memory for an image of so many bytes, in megabytes (2²⁰ bytes).
@@ -50,7 +55,17 @@ impl Machine<'_> {
     pub fn arguments(&self) -> Vec<Vec<OsString>> {
         let text = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
         let memory = self.memory_mb.to_string();
-        let network = format!("user,id=net,hostfwd=tcp:{}-:{GUEST_PORT}", self.http);
+        let mut network = "user,id=net".to_owned();
+        let forwarded = [
+            ("tcp", self.http, GUEST_PORT),
+            ("udp", self.dns, GUEST_DNS_PORT),
+            ("tcp", self.dns, GUEST_DNS_PORT),
+        ];
+        for (protocol, address, port) in forwarded {
+            if let Some(address) = address {
+                network.push_str(&format!(",hostfwd={protocol}:{address}-:{port}"));
+            }
+        }
         let mut kernel = text(&["-kernel"]);
         kernel.push(self.image.as_os_str().to_owned());
         vec![

@@ -82,8 +82,9 @@ impl Target {
         let mut flags = FLAGS.to_vec();
         match self {
             Self::Unix | Self::Tap => flags.push("-Ctarget-feature=+crt-static"),
-            // How machines' kernels are linked is their own build script's.
-            Self::Kvm | Self::Xen => {}
+            // A table of a switch is larger than its comparisons. How machines'
+            // kernels are linked is their own build script's.
+            Self::Kvm | Self::Xen => flags.push("-Cjump-tables=no"),
         }
         flags
     }
@@ -138,11 +139,13 @@ pub enum Feature {
     Ipv6,
     /// The IPv4 address from a DHCP server.
     Dhcp,
+    /// Virtual hosts, and redirects and rewrites with patterns.
+    Rules,
 }
 
 impl Feature {
     /// Every feature.
-    pub const ALL: &[Self] = &[Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp];
+    pub const ALL: &[Self] = &[Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp, Self::Rules];
 
     /// The word that names it in manifests.
     pub fn name(self) -> &'static str {
@@ -151,22 +154,28 @@ impl Feature {
             Self::Dns => "dns",
             Self::Ipv6 => "ipv6",
             Self::Dhcp => "dhcp",
+            Self::Rules => "rules",
         }
     }
 
     /// The feature of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp]
-            .into_iter()
-            .find(|feature| feature.name() == name)
+        let mut all = Self::ALL.iter().copied();
+        all.find(|feature| feature.name() == name)
     }
 
     /// Whether it is something to serve, without which there is no server.
     fn is_protocol(self) -> bool {
         match self {
             Self::Http | Self::Dns => true,
-            Self::Ipv6 | Self::Dhcp => false,
+            Self::Ipv6 | Self::Dhcp | Self::Rules => false,
         }
+    }
+
+    /// Whether a release carries kernels with it and without it, in every
+    /// combination; else it carries kernels with all such features, and with none.
+    fn is_carried_apart(self) -> bool {
+        matches!(self, Self::Http | Self::Dns | Self::Ipv6 | Self::Dhcp)
     }
 
     /// The cargo feature that compiles it into a target's kernel; `None` where
@@ -174,7 +183,8 @@ impl Feature {
     fn cargo_feature(self, target: Target) -> Option<&'static str> {
         match (target, self) {
             (Target::Unix, Self::Http | Self::Dns) => Some(self.name()),
-            // The network of a process is its host's, or all that there is.
+            // The network of a process is its host's, or all that there is; and
+            // processes are not counted in bytes.
             (Target::Unix | Target::Tap, _) => None,
             (Target::Kvm | Target::Xen, feature) => Some(feature.name()),
         }
@@ -199,24 +209,27 @@ impl Features {
         self.reasons.entry(feature).or_insert_with(|| reason.into());
     }
 
-    /// Every set that an image can have, each target's kernels once: all that
-    /// serve something.
-    pub fn all_for(target: Target) -> Vec<Self> {
+    /// The sets that a release carries a target's kernels for, each kernel once.
+    ///
+    /// Every combination of what decides whom the image serves and how it is
+    /// reached ([`Feature::is_carried_apart`]); of all else, everything or
+    /// nothing, so that one more feature doubles their number once at most.
+    pub fn carried_for(target: Target) -> Vec<Self> {
+        let (apart, together): (Vec<_>, Vec<_>) = Feature::ALL
+            .iter()
+            .copied()
+            .partition(|feature| feature.is_carried_apart());
         let mut all: Vec<Self> = Vec::new();
-        for chosen in 0..1_u32 << Feature::ALL.len() {
-            let mut features = Self::new();
-            for (bit, &feature) in Feature::ALL.iter().enumerate() {
-                if chosen & (1 << bit) != 0 {
-                    features.need(feature, "a release has all");
-                }
+        for features in combinations(&apart, &together) {
+            // Rules are HTTP's.
+            if features.has(Feature::Rules) && !features.has(Feature::Http) {
+                continue;
             }
-            let serves = features.has(Feature::Http) || features.has(Feature::Dns);
             let kernel = features.cargo_features(target);
-            if serves
-                && all
-                    .iter()
-                    .all(|other| other.cargo_features(target) != kernel)
-            {
+            let is_new = all
+                .iter()
+                .all(|other| other.cargo_features(target) != kernel);
+            if is_new && features.reasons.keys().any(|feature| feature.is_protocol()) {
                 all.push(features);
             }
         }
@@ -228,6 +241,9 @@ impl Features {
     pub fn without(&self, feature: Feature) -> Self {
         let mut reasons = self.reasons.clone();
         reasons.remove(&feature);
+        if feature == Feature::Http {
+            reasons.remove(&Feature::Rules);
+        }
         Self { reasons }
     }
 
@@ -248,6 +264,26 @@ impl Features {
         own.chain(chosen.filter_map(|feature| feature.cargo_feature(target)))
             .collect()
     }
+}
+
+/// Every combination of some features, each without and with all of the others.
+fn combinations(apart: &[Feature], together: &[Feature]) -> Vec<Features> {
+    let mut all = Vec::new();
+    for chosen in 0..1_u32 << apart.len() {
+        for others in [&[][..], together] {
+            let mut features = Features::new();
+            for (bit, &feature) in apart.iter().enumerate() {
+                if chosen & (1 << bit) != 0 {
+                    features.need(feature, "a release carries it");
+                }
+            }
+            for &feature in others {
+                features.need(feature, "a release carries it");
+            }
+            all.push(features);
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -273,10 +309,33 @@ mod tests {
     }
 
     #[test]
-    fn every_kernel_of_a_target_is_listed_once() {
-        assert_eq!(Features::all_for(Target::Tap).len(), 1);
-        assert_eq!(Features::all_for(Target::Unix).len(), 3);
-        assert_eq!(Features::all_for(Target::Kvm).len(), 12);
+    fn a_release_carries_each_kernel_once_and_not_too_many() {
+        let mut count = 0;
+        for &target in Target::ALL {
+            let sets = Features::carried_for(target);
+            let mut kernels: Vec<_> = sets.iter().map(|set| set.cargo_features(target)).collect();
+            kernels.sort();
+            kernels.dedup();
+            assert_eq!(kernels.len(), sets.len());
+            count += kernels.len();
+        }
+        assert!(Features::carried_for(Target::Unix).len() >= 3);
+        assert!(Features::carried_for(Target::Kvm).len() >= 12);
+        // Half a minute each on one core is half an hour.
+        assert!(count <= 64, "a release has {count} kernels");
+    }
+
+    #[test]
+    fn what_is_carried_together_is_there_as_a_whole_or_not_at_all() {
+        let sets = combinations(
+            &[Feature::Http, Feature::Dns],
+            &[Feature::Ipv6, Feature::Dhcp],
+        );
+        assert_eq!(sets.len(), 8);
+        assert!(
+            sets.iter()
+                .all(|set| set.has(Feature::Ipv6) == set.has(Feature::Dhcp))
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{
     dates,
     files::Files,
     front_matter::{self, Meta},
+    memory::{self, Memory},
     settings::Settings,
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// A page or a section.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// Whether it is a section.
     pub section: bool,
@@ -101,6 +102,7 @@ pub fn load(
     settings: &Settings,
     drafts: bool,
     limit_bytes: u64,
+    (memory, configuration): (Option<&Memory>, u64),
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<Entry>, Failure> {
     let markdown: Vec<(&str, &SourceFile)> = files
@@ -111,8 +113,38 @@ pub fn load(
         .into_par_iter()
         .map(|(path, file)| {
             let mut told = Diagnostics::new();
-            let entry = read(path, file, settings, limit_bytes, &mut told);
-            (entry, told)
+            let text = match text(file, limit_bytes) {
+                Ok(text) => text,
+                Err(failure) => return (Err(failure), told),
+            };
+            if memory.is_none() {
+                let entry = parse(path, file, text, settings, &mut told);
+                return (entry, told);
+            }
+            // What has something to say is looked at anew, and says it again.
+            let again = text.clone();
+            let slot = || {
+                let inputs = memory::hash((configuration, text.text()));
+                (format!("entry {path}"), inputs)
+            };
+            let make = || {
+                let mut told = Diagnostics::new();
+                let entry = parse(path, file, again, settings, &mut told);
+                let is_silent = told.iter().next().is_none();
+                entry.ok().filter(|_| is_silent)
+            };
+            match memory::get(memory, slot, None, make, Option::is_some) {
+                Some(mut entry) => {
+                    if let Some(entry) = &mut entry {
+                        entry.source = Some((file.clone(), text));
+                    }
+                    (Ok(entry), told)
+                }
+                None => {
+                    let entry = parse(path, file, text, settings, &mut told);
+                    (entry, told)
+                }
+            }
         })
         .collect();
     let mut entries = Vec::new();
@@ -202,13 +234,7 @@ fn root_section(lang: &str, settings: &Settings) -> Entry {
     }
 }
 
-fn read(
-    path: &str,
-    file: &SourceFile,
-    settings: &Settings,
-    limit_bytes: u64,
-    diagnostics: &mut Diagnostics,
-) -> Result<Option<Entry>, Failure> {
+fn text(file: &SourceFile, limit_bytes: u64) -> Result<SourceText, Failure> {
     if file.bytes > MAX_MARKDOWN_BYTES {
         return Err(Failure::site(
             Diagnostic::error(format!(
@@ -219,7 +245,16 @@ fn read(
             .hint("split it into several pages"),
         ));
     }
-    let text = render::text(file, limit_bytes)?;
+    render::text(file, limit_bytes)
+}
+
+fn parse(
+    path: &str,
+    file: &SourceFile,
+    text: SourceText,
+    settings: &Settings,
+    diagnostics: &mut Diagnostics,
+) -> Result<Option<Entry>, Failure> {
     let mut directories: Vec<String> = path.split('/').map(str::to_owned).collect();
     let name = directories.pop().unwrap_or_default();
     let stem = name.strip_suffix(".md").unwrap_or(&name);

@@ -2,7 +2,7 @@
 
 use tera::{Context, Value};
 
-use super::{emit::Emitter, front_matter::SortBy};
+use super::{emit::Emitter, engine, front_matter::SortBy, memory};
 use crate::{failure::Failure, output::Output};
 
 /// A feed to write.
@@ -41,19 +41,29 @@ impl Emitter<'_> {
             })
             .flatten()
             .max_by_key(|date| date.seconds);
-        let mut context: Context = self.engine.context(feed.lang);
-        context.insert("pages", &self.values.list(&pages));
-        if let Some(updated) = updated {
-            context.insert("last_updated", &updated.text);
-        }
-        for (key, value) in feed.about {
-            context.insert(key, &value);
-        }
+        let inputs = self.kept.memory.map_or(0, |_| {
+            let about = feed
+                .about
+                .iter()
+                .map(|(key, value)| (key, memory::hash_value(value)));
+            let about: Vec<_> = about.collect();
+            memory::hash((self.values.hashes_of(&pages), about, feed.lang))
+        });
         for name in &settings.language(feed.lang).feed_filenames {
             let path = format!("{}{name}", feed.below);
-            let mut context = context.clone();
-            context.insert("feed_url", &settings.permalink(&path));
-            self.optional(&path, name, &context, output)?;
+            let context = || {
+                let mut context: Context = self.engine.context(feed.lang);
+                engine::put(&mut context, "pages", self.values.list(&pages));
+                if let Some(updated) = updated {
+                    context.insert("last_updated", &updated.text);
+                }
+                for (key, value) in &feed.about {
+                    engine::put(&mut context, key, value.clone());
+                }
+                context.insert("feed_url", &settings.permalink(&path));
+                context
+            };
+            self.optional(&path, name, inputs, context, output)?;
         }
         Ok(())
     }

@@ -123,6 +123,11 @@ const SECTION: [&str; 21] = [
     "path",
 ];
 
+/// Every key there is, by the manual's heading.
+pub fn keys() -> Vec<(&'static str, &'static [&'static str])> {
+    vec![("Pages", &PAGE), ("Sections", &SECTION)]
+}
+
 /// Splits off the front matter and reads it. Gives the byte where the text begins.
 pub fn read(
     source: &SourceText,

@@ -65,7 +65,7 @@ pub struct Term {
 }
 
 /// The whole content.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Library {
     /// Pages and sections, by file.
     pub entries: Vec<Entry>,

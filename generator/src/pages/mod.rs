@@ -22,6 +22,7 @@ pub mod front_matter;
 pub mod globs;
 pub mod library;
 pub mod markdown;
+pub mod memory;
 pub mod minify;
 pub mod pagers;
 pub mod sass;
@@ -45,6 +46,7 @@ use engine::{Engine, Parts};
 use files::Files;
 use library::Library;
 use markdown::{Rendered, Surroundings};
+use memory::Memory;
 use settings::Settings;
 use values::Values;
 
@@ -62,6 +64,7 @@ pub fn render(
     site: &Site,
     website: &Website,
     dates: &Dates,
+    memory: Option<&Memory>,
     output: &mut Output,
     diagnostics: &mut Diagnostics,
 ) -> Result<String, Failure> {
@@ -75,11 +78,14 @@ pub fn render(
             )))
         })?;
     let mut told = Diagnostics::new();
-    let result = pool.install(|| build(site, website, dates, output, &mut told));
+    let result = pool.install(|| build(site, website, dates, memory, output, &mut told));
     diagnostics.extend(told);
     let base_url = result?;
     if diagnostics.has_errors() {
         return Err(Failure::told());
+    }
+    if let Some(memory) = memory {
+        memory.end_round();
     }
     Ok(base_url)
 }
@@ -88,6 +94,7 @@ fn build(
     site: &Site,
     website: &Website,
     dates: &Dates,
+    memory: Option<&Memory>,
     output: &mut Output,
     diagnostics: &mut Diagnostics,
 ) -> Result<String, Failure> {
@@ -101,9 +108,16 @@ fn build(
     let Some(mut settings) = Settings::parse(&source, theme, diagnostics) else {
         return Err(Failure::told());
     };
+    // All that decides what the settings are.
+    let configuration = memory.map_or(0, |_| {
+        let theme = settings.theme.as_deref().and_then(theme);
+        let theme = theme.as_ref().map(SourceText::text);
+        memory::hash((source.text(), theme, &site.config.base_url))
+    });
     if let Some(base) = &site.config.base_url {
         settings.base_url.clone_from(base);
     }
+    output.base_url = Some(settings.base_url.trim_end_matches('/').to_owned());
     check_settings(&settings, &files, &source, diagnostics)?;
     let mut files = files.with_theme(settings.theme.clone());
     let entries = content::load(
@@ -111,6 +125,7 @@ fn build(
         &settings,
         crate::site::config::drafts_wanted(),
         limit_bytes,
+        (memory, configuration),
         diagnostics,
     )?;
     if diagnostics.has_errors() {
@@ -121,7 +136,7 @@ fn build(
             files.serve(&format!("{}{}", entry.path, asset.below), &asset.file);
         }
     }
-    let library = Library::new(entries, &settings, diagnostics);
+    let library = Arc::new(Library::new(entries, &settings, diagnostics));
     let engine = Engine::new(Parts {
         addresses: library
             .entries
@@ -148,20 +163,32 @@ fn build(
         now: dates.build(),
     })?;
     let settings = &engine.shared.settings;
-    publish(&engine, Values::new(&library, settings, &[]).contents());
-    let rendered = texts(&library, &engine, diagnostics);
+    let values = Arc::new(Values::new(&library, settings, &[]));
+    engine.shared.publish(Arc::clone(&values));
+    let kept = Kept {
+        memory,
+        surroundings: memory.map_or(0, |_| {
+            memory::hash((configuration, engine.shared.templates_hash()))
+        }),
+    };
+    if let Some(memory) = memory {
+        let shared = &engine.shared;
+        shared.sheets_by(|directory| emit::remembered_sheets(shared, memory, directory));
+    }
+    let rendered = texts(&library, &values, &engine, &kept, diagnostics);
     check_links(&library, &rendered, settings, diagnostics);
     if diagnostics.has_errors() {
         return Err(Failure::told());
     }
-    let values = Values::new(&library, settings, &rendered);
-    publish(&engine, values.contents());
+    let values = Arc::new(Values::new(&library, settings, &rendered));
+    engine.shared.publish(Arc::clone(&values));
     let emitter = emit::Emitter {
         library: &library,
         rendered: &rendered,
         values: &values,
         engine: &engine,
         dates,
+        kept,
     };
     let result = emitter.run(output, diagnostics);
     if let Ok(mut told) = engine.shared.told.lock() {
@@ -170,10 +197,13 @@ fn build(
     result.map(|()| settings.base_url.clone())
 }
 
-fn publish(engine: &Engine, contents: engine::Contents) {
-    if let Ok(mut slot) = engine.shared.contents.write() {
-        *slot = Arc::new(contents);
-    }
+/// What was made before, and what all that is made depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept<'a> {
+    /// Results of earlier builds, where there is somebody who keeps them.
+    pub memory: Option<&'a Memory>,
+    /// A hash of the configuration and the templates.
+    pub surroundings: u64,
 }
 
 fn check_settings(
@@ -228,12 +258,14 @@ fn check_settings(
 }
 
 /// Every text, in parallel.
-fn texts(library: &Library, engine: &Engine, diagnostics: &mut Diagnostics) -> Vec<Rendered> {
+fn texts(
+    library: &Library,
+    values: &Values,
+    engine: &Engine,
+    kept: &Kept<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Rendered> {
     let settings = &engine.shared.settings;
-    let contents = match engine.shared.contents.read() {
-        Ok(contents) => Arc::clone(&contents),
-        Err(_) => Arc::default(),
-    };
     let rendered: Vec<Rendered> = library
         .entries
         .par_iter()
@@ -243,12 +275,12 @@ fn texts(library: &Library, engine: &Engine, diagnostics: &mut Diagnostics) -> V
             if body.trim().is_empty() {
                 return Rendered::default();
             }
-            engine::seed(&entry.path);
-            let known = if entry.section {
-                &contents.sections
-            } else {
-                &contents.pages
-            };
+            // Only shortcodes see what is around them.
+            let has_calls = body.contains("{{") || body.contains("{%");
+            let subject = has_calls.then(|| match entry.section {
+                true => values.section(at, true),
+                false => values.page(at),
+            });
             let kind = if entry.section { "section" } else { "page" };
             let anchors = if entry.section {
                 entry.meta.insert_anchor_links
@@ -256,17 +288,28 @@ fn texts(library: &Library, engine: &Engine, diagnostics: &mut Diagnostics) -> V
                 let parent = library.around[at].ancestors.last();
                 parent.and_then(|at| library.entries[*at].meta.insert_anchor_links)
             };
-            let address = |path: &str| engine.shared.addresses.get(path).cloned();
+            let address = |path: &str| engine.shared.address(path);
             let around = Surroundings {
                 settings,
                 engine,
                 lang: &entry.lang,
                 permalink: Some(&entry.permalink),
                 anchors: anchors.unwrap_or(settings.markdown.insert_anchor_links),
-                subject: known.get(&entry.relative).map(|value| (kind, &**value)),
+                subject: subject.as_ref().map(|value| (kind, value)),
                 address: &address,
             };
-            markdown::render(body, &around)
+            let slot = || {
+                let subject = subject.as_ref().map(memory::hash_value);
+                let anchors = format!("{:?}", around.anchors);
+                let inputs = (body, subject, anchors, &entry.lang, &entry.permalink);
+                let inputs = memory::hash((kept.surroundings, inputs));
+                (format!("text {}", entry.relative), inputs)
+            };
+            let make = || {
+                engine::seed(&entry.path);
+                markdown::render(body, &around)
+            };
+            memory::get(kept.memory, slot, Some(&engine.shared), make, |_| true)
         })
         .collect();
     for (entry, text) in library.entries.iter().zip(&rendered) {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A compiled style sheet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sheet {
     /// Where it goes, below the root: `css/site.css`.
     pub path: String,

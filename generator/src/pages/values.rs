@@ -1,61 +1,99 @@
 //! Pages, sections and terms as templates see them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
+use rayon::prelude::*;
 use tera::{Map, Value};
 
 use super::{
     content::Entry,
-    engine::Contents,
     library::{Library, Term, Terms},
     markdown::{Heading, Rendered},
+    memory,
     settings::Settings,
 };
 
-/// Makes the values of a library.
-pub struct Values<'a> {
-    library: &'a Library,
-    settings: &'a Settings,
-    /// Each entry's text, once it is rendered.
-    rendered: &'a [Rendered],
-    /// Entries that link to each entry.
-    backlinks: HashMap<usize, Vec<usize>>,
+/// The values of a library.
+#[derive(Debug, Default)]
+pub struct Values {
+    library: Arc<Library>,
     /// Each entry, without its neighbours and pages.
-    basic: Vec<Arc<Value>>,
+    basic: Vec<Value>,
+    /// A hash of each, once it is wanted.
+    hashes: OnceLock<Vec<u64>>,
 }
 
-impl<'a> Values<'a> {
+impl Values {
     /// Of a library whose texts are rendered, or (with none) not yet.
-    pub fn new(library: &'a Library, settings: &'a Settings, rendered: &'a [Rendered]) -> Self {
-        let mut backlinks: HashMap<usize, Vec<usize>> = HashMap::new();
-        for (from, text) in rendered.iter().enumerate() {
-            for (file, _) in &text.links {
-                if let Some(to) = library.find(file)
-                    && to != from
-                {
-                    let list = backlinks.entry(to).or_default();
-                    if list.last() != Some(&from) {
-                        list.push(from);
-                    }
-                }
-            }
+    pub fn new(library: &Arc<Library>, settings: &Settings, rendered: &[Rendered]) -> Self {
+        let maker = Maker::new(library, settings, rendered);
+        Self {
+            basic: (0..library.entries.len())
+                .into_par_iter()
+                .map(|at| maker.entry(at))
+                .collect(),
+            library: Arc::clone(library),
+            hashes: OnceLock::new(),
         }
-        let mut values = Self {
-            library,
-            settings,
-            rendered,
-            backlinks,
-            basic: Vec::new(),
-        };
-        values.basic = (0..library.entries.len())
-            .map(|at| Arc::new(values.entry(at)))
-            .collect();
-        values
+    }
+
+    /// What the values are of.
+    pub fn library(&self) -> &Library {
+        &self.library
+    }
+
+    /// A page or a section by its path below `content/`.
+    pub fn find(&self, relative: &str, section: bool) -> Option<usize> {
+        let at = self.library.find(relative)?;
+        (self.library.entries[at].section == section).then_some(at)
+    }
+
+    /// The paths of all pages, or of all sections.
+    pub fn files(&self, section: bool) -> impl Iterator<Item = &String> {
+        let entries = self.library.entries.iter();
+        entries
+            .filter(move |entry| entry.section == section)
+            .map(|entry| &entry.relative)
+    }
+
+    /// A taxonomy by name and language.
+    pub fn taxonomy(&self, name: &str, lang: &str) -> Option<usize> {
+        let mut all = self.library.taxonomies.iter();
+        all.position(|terms| terms.taxonomy.name == name && terms.lang == lang)
+    }
+
+    /// A taxonomy with all its terms and their pages.
+    pub fn whole_taxonomy(&self, at: usize) -> Value {
+        let terms = &self.library.taxonomies[at];
+        let mut map = Map::new();
+        map.insert("kind".into(), terms.taxonomy.to_value());
+        map.insert("lang".into(), terms.lang.clone().into());
+        map.insert("permalink".into(), terms.permalink.clone().into());
+        map.insert("items".into(), self.terms(terms));
+        Value::Object(map)
+    }
+
+    /// Hashes of entries without their neighbours and pages, by number.
+    pub fn hashes(&self) -> &[u64] {
+        self.hashes
+            .get_or_init(|| self.basic.par_iter().map(memory::hash_value).collect())
+    }
+
+    /// Hashes of several entries.
+    pub fn hashes_of(&self, entries: &[usize]) -> Vec<u64> {
+        let all = self.hashes();
+        entries
+            .iter()
+            .filter_map(|at| all.get(*at).copied())
+            .collect()
     }
 
     /// An entry without its neighbours and pages.
     pub fn basic(&self, at: usize) -> Value {
-        Value::clone(&self.basic[at])
+        self.basic[at].clone()
     }
 
     /// Several entries.
@@ -109,31 +147,39 @@ impl<'a> Values<'a> {
                 .collect(),
         )
     }
+}
 
-    /// Everything that functions give out.
-    pub fn contents(&self) -> Contents {
-        let mut contents = Contents::default();
-        for (at, entry) in self.library.entries.iter().enumerate() {
-            if entry.section {
-                let value = Arc::new(self.section(at, true));
-                contents.sections.insert(entry.relative.clone(), value);
-            } else {
-                let value = Arc::new(self.page(at));
-                contents.pages.insert(entry.relative.clone(), value);
+/// Makes values.
+struct Maker<'a> {
+    library: &'a Library,
+    settings: &'a Settings,
+    /// Each entry's text, once it is rendered.
+    rendered: &'a [Rendered],
+    /// Entries that link to each entry.
+    backlinks: HashMap<usize, Vec<usize>>,
+}
+
+impl<'a> Maker<'a> {
+    fn new(library: &'a Library, settings: &'a Settings, rendered: &'a [Rendered]) -> Self {
+        let mut backlinks: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (from, text) in rendered.iter().enumerate() {
+            for (file, _) in &text.links {
+                if let Some(to) = library.find(file)
+                    && to != from
+                {
+                    let list = backlinks.entry(to).or_default();
+                    if list.last() != Some(&from) {
+                        list.push(from);
+                    }
+                }
             }
         }
-        for terms in &self.library.taxonomies {
-            let mut map = Map::new();
-            map.insert("kind".into(), terms.taxonomy.to_value());
-            map.insert("lang".into(), terms.lang.clone().into());
-            map.insert("permalink".into(), terms.permalink.clone().into());
-            map.insert("items".into(), self.terms(terms));
-            contents.taxonomies.insert(
-                (terms.taxonomy.name.clone(), terms.lang.clone()),
-                Arc::new(Value::Object(map)),
-            );
+        Self {
+            library,
+            settings,
+            rendered,
+            backlinks,
         }
-        contents
     }
 
     fn entry(&self, at: usize) -> Value {

@@ -9,7 +9,7 @@
 //! rewrite to what is not there, redirects that lead in a circle. A redirect to
 //! what is not there is a warning, as any broken reference is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use applgen_bundle::{
     http::pattern::{Captures, Piece, pieces},
@@ -65,35 +65,76 @@ pub fn apply(output: &mut Output, rules: &Rules, diagnostics: &mut Diagnostics) 
     let mut compiler = Compiler {
         output,
         redirects: &rules.redirects,
+        exact: rules
+            .redirects
+            .iter()
+            .filter_map(|r| r.from.exact())
+            .collect(),
         headers: &rules.headers,
         diagnostics,
     };
+    let mut known = Known::default();
     for index in 0..rules.redirects.len() {
-        compiler.rule(index);
+        compiler.rule(index, &mut known);
     }
     compiler.check_targets();
+}
+
+/// The rules so far, by what they fit: there may be tens of thousands for one
+/// path each.
+#[derive(Default)]
+struct Known<'a> {
+    exact: HashMap<&'a [u8], &'a Redirect>,
+    patterns: Vec<&'a Redirect>,
+}
+
+impl<'a> Known<'a> {
+    fn add(&mut self, rule: &'a Redirect) {
+        match rule.from.exact() {
+            Some(path) => drop(self.exact.entry(path.as_bytes()).or_insert(rule)),
+            None => self.patterns.push(rule),
+        }
+    }
+
+    /// Whether an earlier rule fits a path.
+    fn fits(&self, path: &[u8]) -> bool {
+        let fits = |rule: &&Redirect| rule.from.matches(path).is_some();
+        self.exact.contains_key(path) || self.patterns.iter().any(fits)
+    }
+
+    /// The earlier rule that fits all of these paths.
+    fn hides(&self, paths: &[Vec<u8>]) -> Option<&'a Redirect> {
+        if let [path] = paths
+            && let Some(rule) = self.exact.get(path.as_slice())
+        {
+            return Some(rule);
+        }
+        let fits = |rule: &&&Redirect| {
+            let mut paths = paths.iter();
+            paths.all(|path| rule.from.matches(path).is_some())
+        };
+        self.patterns.iter().find(fits).copied()
+    }
 }
 
 struct Compiler<'a> {
     output: &'a mut Output,
     redirects: &'a [Redirect],
+    /// The paths that have a rule of their own.
+    exact: HashSet<&'a UrlPath>,
     headers: &'a [HeaderRule],
     diagnostics: &'a mut Diagnostics,
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
     fn error(&mut self, rule: &Redirect, message: String, hint: String) {
         self.diagnostics
             .push(Diagnostic::error(message).at(rule.place.clone()).hint(hint));
     }
 
-    fn rule(&mut self, index: usize) {
+    fn rule(&mut self, index: usize, known: &mut Known<'a>) {
         let rule = &self.redirects[index];
-        let samples = samples(&rule.from);
-        let earlier = self.redirects[..index].iter().find(|earlier| {
-            let fits = |path: &Vec<u8>| earlier.from.matches(path).is_some();
-            samples.iter().all(fits)
-        });
+        let earlier = known.hides(&samples(&rule.from));
         if let Some(earlier) = earlier {
             let message = format!(
                 "the rule for `{}` is never used: `{}` above goes before it",
@@ -107,12 +148,13 @@ impl Compiler<'_> {
             return self.error(rule, message, hint.to_owned());
         }
         match rule.from.exact() {
-            Some(path) => self.exact(rule, &path.clone(), index),
-            None => self.pattern(rule, index),
+            Some(path) => self.exact(rule, &path.clone(), known),
+            None => self.pattern(rule, known),
         }
+        known.add(rule);
     }
 
-    fn exact(&mut self, rule: &Redirect, path: &UrlPath, index: usize) {
+    fn exact(&mut self, rule: &Redirect, path: &UrlPath, known: &Known<'_>) {
         if let Some(origin) = self.output.claim_of(path).map(str::to_owned) {
             if !rule.force {
                 let message =
@@ -134,13 +176,8 @@ impl Compiler<'_> {
         };
         if let Some(twin) = twin.map(UrlPath::from_bytes)
             && self.output.claim_of(&twin).is_none()
-            && !self
-                .redirects
-                .iter()
-                .any(|other| other.from.exact() == Some(&twin))
-            && !self.redirects[..index]
-                .iter()
-                .any(|other| other.from.matches(twin.as_bytes()).is_some())
+            && !self.exact.contains(&twin)
+            && !known.fits(twin.as_bytes())
             && internal(&answer).as_ref() != Some(&twin)
         {
             self.insert(twin, answer.clone());
@@ -154,17 +191,14 @@ impl Compiler<'_> {
         self.output.rules.exact.insert(path, answer);
     }
 
-    fn pattern(&mut self, rule: &Redirect, index: usize) {
+    fn pattern(&mut self, rule: &Redirect, known: &Known<'_>) {
         if rule.force {
             // What is there already, and no earlier rule has a word on.
             let taken: Vec<UrlPath> = self
                 .output
                 .paths()
                 .filter(|path| rule.from.matches(path.as_bytes()).is_some())
-                .filter(|path| {
-                    let fits = |other: &Redirect| other.from.matches(path.as_bytes()).is_some();
-                    !self.redirects[..index].iter().any(fits)
-                })
+                .filter(|path| !known.fits(path.as_bytes()))
                 .cloned()
                 .collect();
             // A rewrite's own target stays what it is.

@@ -36,11 +36,23 @@ pub fn parse(source: &SourceText, diagnostics: &mut Diagnostics) -> Vec<HeaderRu
         }
         let begin = at + source.text()[at..start].find(text).unwrap_or(0);
         let place = Place::span_of(source, begin..begin + text.len());
-        if !line.starts_with([' ', '\t']) && (text.starts_with('/') || text.contains("://")) {
+        // No header's name begins with a slash.
+        let names_host = !line.starts_with([' ', '\t']) && text.contains("://");
+        if text.starts_with('/') || names_host {
             finish(&open, diagnostics);
             open = None;
             passing_over = true;
-            match path(text) {
+            if !text.starts_with('/') {
+                diagnostics.push(
+                    Diagnostic::warning(format!(
+                        "`{text}` names a host: rules are for the paths of their own site, and this one is left out"
+                    ))
+                    .at(place)
+                    .hint("write the path alone, if it is this site that is meant"),
+                );
+                continue;
+            }
+            match PathPattern::parse(text) {
                 Ok(pattern) => {
                     passing_over = false;
                     open = Some((place, false));
@@ -73,16 +85,6 @@ pub fn parse(source: &SourceText, diagnostics: &mut Diagnostics) -> Vec<HeaderRu
     }
     finish(&open, diagnostics);
     rules
-}
-
-fn path(text: &str) -> Result<PathPattern, (String, &'static str)> {
-    if text.contains("://") {
-        return Err((
-            format!("`{text}` names a host, and a rule is for the paths of its own site"),
-            "write the path alone",
-        ));
-    }
-    PathPattern::parse(text)
 }
 
 fn header(text: &str, rule: &mut HeaderRule) -> Result<(), (String, &'static str)> {
@@ -132,7 +134,7 @@ mod tests {
     #[test]
     fn rules_are_read() {
         let (rules, told) = told(
-            "\u{feff}# comment\n/*\n  X-A: b:c\n\tX-D:e\r\n\n/a/:b\n  # no\n  ! X-A\n  Content-Type: text/plain",
+            "\u{feff}# comment\n  /*\n  X-A: b:c\n\tX-D:e\r\n\n/a/:b\n  # no\n  ! X-A\n  Content-Type: text/plain",
         );
         assert_eq!(told, "");
         assert_eq!(rules.len(), 2);

@@ -10,7 +10,7 @@
 //! | `X-Content-Type-Options` | `nosniff` | everything | `security-headers` |
 //! | `Referrer-Policy` | `strict-origin-when-cross-origin` | pages | `security-headers` |
 //! | `X-Frame-Options` | `SAMEORIGIN` | pages | `security-headers` |
-//! | `Content-Security-Policy` | not sent; `true`: made from each page | pages | `content-security-policy` |
+//! | `Content-Security-Policy` | made from each page, see [`csp`] | pages | `content-security-policy` |
 //! | `Access-Control-Allow-Origin` | not sent | everything | `cors` |
 //!
 //! `no-cache` lets a browser keep a copy and ask whether it still holds, which
@@ -21,20 +21,25 @@
 
 use applgen_bundle::write::MAX_LINES_BYTES;
 
-use super::{HeaderRule, csp};
+use super::{
+    HeaderRule,
+    csp::{self, Framed},
+};
 use crate::report::Diagnostic;
 use crate::site::UrlPath;
 
 /// Which pages get a `Content-Security-Policy`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Csp {
-    /// None: a script that adds others at run time, or an author's style, would
-    /// be stopped without a word to the author.
-    #[default]
+    /// None.
     Off,
-    /// Those that applgen rendered.
+    /// All, and it leaves out what might stop something that a page's scripts
+    /// add at run time.
+    #[default]
+    Auto,
+    /// The whole of it those that applgen rendered, others none.
     Generated,
-    /// All.
+    /// All the whole of it.
     All,
     /// All, and it is this.
     Text(String),
@@ -96,10 +101,22 @@ pub struct Subject<'a> {
     pub paths: &'a [UrlPath],
     /// Its media type.
     pub media_type: &'a str,
-    /// Its bytes.
-    pub content: &'a [u8],
     /// Whether applgen rendered it.
     pub generated: bool,
+    /// What it has of code and styles, where that was read (see [`reads_pages`]).
+    pub page: Option<&'a csp::Page>,
+    /// The site's files, for its policy.
+    pub files: &'a csp::Files,
+}
+
+/// Whether policies are made from this resource's page.
+pub fn reads_pages(policy: &Policy, media_type: &str, generated: bool) -> bool {
+    is_page(media_type)
+        && match policy.csp {
+            Csp::Auto | Csp::All => true,
+            Csp::Generated => generated,
+            Csp::Off | Csp::Text(_) => false,
+        }
 }
 
 /// The headers of a resource.
@@ -122,7 +139,11 @@ pub fn lines(policy: &Policy, rules: &[HeaderRule], subject: &Subject<'_>) -> Li
             merged.take(rule);
         }
     }
-    let mut headers = defaults(policy, subject);
+    let framed = match policy.security_headers && !merged.decides("X-Frame-Options") {
+        true => Framed::BySelf,
+        false => Framed::AsRulesSay,
+    };
+    let mut headers = defaults(policy, subject, framed);
     headers.retain(|(name, _)| !merged.decides(name));
     headers.extend(merged.set);
     let mut lines = Lines::default();
@@ -144,17 +165,14 @@ pub fn left_without_policy(
     subject: &Subject<'_>,
     lines: &Lines,
 ) -> Option<Diagnostic> {
-    let is_page = subject.media_type.starts_with("text/html");
-    let wanted = match policy.csp {
-        Csp::All => true,
-        Csp::Generated => subject.generated,
-        Csp::Off | Csp::Text(_) => false,
-    };
+    let is_whole = matches!(policy.csp, Csp::All | Csp::Generated);
     let has = lines
         .headers
         .iter()
         .any(|(name, _)| name.eq_ignore_ascii_case("Content-Security-Policy"));
-    (is_page && wanted && !has && csp::of_page(subject.content).is_none()).then(|| {
+    let wanted = is_whole && reads_pages(policy, subject.media_type, subject.generated);
+    let fits = |page: &csp::Page| page.whole(subject.files, Framed::BySelf).is_some();
+    (wanted && !has && !subject.page.is_some_and(fits)).then(|| {
         Diagnostic::warning(format!(
             "`{}` has too many inline scripts or styles for a `Content-Security-Policy`: it gets none",
             subject.paths[0]
@@ -241,9 +259,13 @@ impl Merged {
     }
 }
 
-fn defaults(policy: &Policy, subject: &Subject<'_>) -> Vec<(String, String)> {
-    let essence = subject.media_type.split(';').next().unwrap_or_default();
-    let is_page = matches!(essence.trim(), "text/html" | "application/xhtml+xml");
+fn is_page(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default();
+    matches!(essence.trim(), "text/html" | "application/xhtml+xml")
+}
+
+fn defaults(policy: &Policy, subject: &Subject<'_>, framed: Framed) -> Vec<(String, String)> {
+    let is_page = is_page(subject.media_type);
     let own = &subject.paths[0];
     let is_missing = own.as_bytes().ends_with(b"/404.html");
     let cache = match () {
@@ -267,11 +289,12 @@ fn defaults(policy: &Policy, subject: &Subject<'_>) -> Vec<(String, String)> {
     if let Some(origin) = &policy.cors {
         put("Access-Control-Allow-Origin", origin);
     }
+    let page = subject.page;
     let made = match &policy.csp {
         Csp::Text(text) if is_page => Some(text.clone()),
-        Csp::All if is_page => csp::of_page(subject.content),
-        Csp::Generated if is_page && subject.generated => csp::of_page(subject.content),
-        _ => None,
+        Csp::Auto => page.map(|page| page.careful(own, subject.files, framed)),
+        Csp::All | Csp::Generated => page.and_then(|page| page.whole(subject.files, framed)),
+        Csp::Off | Csp::Text(_) => None,
     };
     if let Some(text) = made {
         put("Content-Security-Policy", &text);
@@ -341,11 +364,15 @@ mod tests {
 
     fn of(policy: &Policy, text: &str, paths: &[&str], media_type: &str) -> Vec<String> {
         let paths: Vec<UrlPath> = paths.iter().map(|&path| path.into()).collect();
+        let page = csp::Page::read(b"<script>1</script>", &|_| false);
         let subject = Subject {
             paths: &paths,
             media_type,
-            content: b"<script>1</script>",
             generated: true,
+            page: page
+                .as_ref()
+                .filter(|_| reads_pages(policy, media_type, true)),
+            files: &csp::Files::default(),
         };
         let lines = lines(policy, &rules(text), &subject);
         let cache = lines
@@ -362,8 +389,16 @@ mod tests {
     #[test]
     fn defaults_and_one_line_that_changes_each() {
         let page = of(&Policy::default(), "", &["/"], "text/html; charset=utf-8");
-        assert_eq!(page.len(), 4, "{page:?}");
+        assert_eq!(page.len(), 5, "{page:?}");
         assert_eq!(page[0], "Cache-Control: no-cache");
+        assert!(page[4].ends_with("; frame-ancestors 'self'"), "{page:?}");
+        let framed = of(
+            &Policy::default(),
+            "/*\n  X-Frame-Options: DENY",
+            &["/"],
+            "text/html",
+        );
+        assert!(framed[3].ends_with("; base-uri 'self'"), "{framed:?}");
         for csp in [Csp::Generated, Csp::All, Csp::Text("x".into())] {
             let policy = Policy {
                 csp,

@@ -10,9 +10,9 @@
 //! ```
 //!
 //! Without a status it is 301. `!` behind the status lets a rule go before a
-//! file at the same path. What other hosts know and this server cannot do
-//! (conditions on countries, languages, cookies, queries) is an error, since a
-//! rule that is passed over does something else than its author meant.
+//! file at the same path. Other hosts know rules for some visitors alone, by
+//! country, language, role or query; here every visitor gets the same answers,
+//! so such a rule is left out, with a warning, and those behind it apply.
 
 use std::ops::Range;
 
@@ -32,8 +32,9 @@ pub fn parse(source: &SourceText, diagnostics: &mut Diagnostics) -> Vec<Redirect
         if words.is_empty() {
             continue;
         }
-        match rule(source, &words) {
-            Ok(rule) => rules.push(rule),
+        match rule(source, &words, diagnostics) {
+            Ok(Some(rule)) => rules.push(rule),
+            Ok(None) => {}
             Err(diagnostic) => diagnostics.push(diagnostic),
         }
     }
@@ -66,7 +67,12 @@ fn words(line: &str, start: usize) -> Vec<Word<'_>> {
     words
 }
 
-fn rule(source: &SourceText, words: &[Word<'_>]) -> Result<Redirect, Diagnostic> {
+/// The rule of a line; nothing where it is one that is left out.
+fn rule(
+    source: &SourceText,
+    words: &[Word<'_>],
+    diagnostics: &mut Diagnostics,
+) -> Result<Option<Redirect>, Diagnostic> {
     let place = |word: &Word<'_>| Place::span_of(source, word.span.clone());
     let error = |word: &Word<'_>, message: String, hint: &str| {
         Diagnostic::error(message)
@@ -79,6 +85,7 @@ fn rule(source: &SourceText, words: &[Word<'_>]) -> Result<Redirect, Diagnostic>
     let is_target = |text: &str| text.starts_with('/') || text.contains("://");
     let mut to = None;
     let mut status = None;
+    let mut condition = None;
     for word in rest {
         let code = word.text.strip_suffix('!').unwrap_or(word.text);
         let is_status = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit());
@@ -87,17 +94,17 @@ fn rule(source: &SourceText, words: &[Word<'_>]) -> Result<Redirect, Diagnostic>
         } else if is_target(word.text) && to.is_none() && status.is_none() {
             to = Some(word.text);
         } else if word.text.contains('=') && !is_target(word.text) {
-            let (message, hint) = match to {
+            let (what, hint) = match to {
                 None => (
-                    format!("`{}`: rules do not look at the query", word.text),
+                    "the query",
                     "write a rule for the path alone; the query is put behind the target",
                 ),
                 Some(_) => (
-                    format!("`{}`: rules do not look at who asks", word.text),
+                    "who asks",
                     "every visitor gets the same answer; write one rule for all of them",
                 ),
             };
-            return Err(error(word, message, hint));
+            condition.get_or_insert((word, what, hint));
         } else {
             return Err(error(
                 word,
@@ -111,7 +118,16 @@ fn rule(source: &SourceText, words: &[Word<'_>]) -> Result<Redirect, Diagnostic>
     }
     let (status, force) = status.unwrap_or((301, false));
     let whole = from.span.start..words.last().map_or(from.span.end, |word| word.span.end);
-    redirect(from.text, to, status, force, &Place::span_of(source, whole))
+    let rule = redirect(from.text, to, status, force, &Place::span_of(source, whole));
+    let Some((word, what, hint)) = condition else {
+        return rule.map(Some);
+    };
+    let message = format!(
+        "`{}`: rules do not look at {what}, and this one is left out",
+        word.text
+    );
+    diagnostics.push(Diagnostic::warning(message).at(place(word)).hint(hint));
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -158,8 +174,21 @@ mod tests {
             ("/a b", "2:4", "one word too many"),
             ("/a /b 299", "2:1", "`299` is no status"),
             ("/a /b 301 302", "2:11", "one word too many"),
-            ("/a id=:id /b", "2:4", "the query"),
-            ("/a /b 301 Country=de", "2:11", "who asks"),
+            (
+                "/a id=:id /b/:id",
+                "2:4",
+                "the query, and this one is left out",
+            ),
+            (
+                "/a /b 301 Country=de Language=x",
+                "2:11",
+                "who asks, and this one",
+            ),
+            (
+                "/a https://x.example/:splat 200! Sign=KEY",
+                "2:34",
+                "who asks",
+            ),
             ("/a /:x", "2:1", "`:x`"),
             ("/a/*/b/* /c", "2:1", "two `*`"),
             ("https://x.example/* /c", "2:1", "names a host"),

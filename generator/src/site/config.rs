@@ -133,6 +133,20 @@ const SLIDES_KEYS: [&str; 5] = [
 const DNS_KEYS: [&str; 6] = ["self", "rate-limit", "slip", "nsid", "version", "identity"];
 const IMAGE_KEYS: [&str; 1] = ["max-bytes"];
 
+/// Every key there is, by table: the manual has to name each.
+pub fn keys() -> Vec<(&'static str, &'static [&'static str])> {
+    vec![
+        ("", &TOP_KEYS),
+        ("[network]", &NETWORK_KEYS),
+        ("[slides]", &SLIDES_KEYS),
+        ("[http]", &http::HTTP_KEYS),
+        ("[http]", &http::REDIRECT_KEYS),
+        ("[[hosts]]", &http::HOST_KEYS),
+        ("[dns]", &DNS_KEYS),
+        ("[image]", &IMAGE_KEYS),
+    ]
+}
+
 struct Reader<'a> {
     source: &'a SourceText,
     diagnostics: &'a mut Diagnostics,

@@ -20,12 +20,21 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Dates {
     by_path: HashMap<PathBuf, u64>,
+    build: Option<i64>,
 }
 
 impl Dates {
     /// Asks git about everything below `root`.
     pub fn of(root: &Path, diagnostics: &mut Diagnostics) -> Self {
         Self::ask(root, diagnostics).unwrap_or_default()
+    }
+
+    /// No file has a date, but the build has one.
+    pub fn of_build(build: Option<i64>) -> Self {
+        Self {
+            by_path: HashMap::new(),
+            build,
+        }
     }
 
     /// The date of the last commit that touched the file at this path below the root.
@@ -38,6 +47,7 @@ impl Dates {
         let epoch = std::env::var("SOURCE_DATE_EPOCH").ok();
         epoch
             .and_then(|text| text.trim().parse().ok())
+            .or(self.build)
             .or_else(|| i64::try_from(*self.by_path.values().max()?).ok())
     }
 
@@ -98,7 +108,10 @@ impl Dates {
                     .or_insert(date);
             }
         }
-        Some(Self { by_path })
+        Some(Self {
+            by_path,
+            build: None,
+        })
     }
 }
 

@@ -248,9 +248,10 @@ fn read_own(named: &Path, root: &Path, name: &Path) -> Result<Option<SourceText>
 }
 
 /// A configuration larger than this is a mistake.
-const MAX_CONFIG_BYTES: u64 = 1_000_000;
+const MAX_CONFIG_BYTES: u64 = 10_000_000;
 
-fn no_such_site(named: &Path, error: &io::Error) -> Failure {
+/// What there is to say of a site that cannot be opened.
+pub fn no_such_site(named: &Path, error: &io::Error) -> Failure {
     let shown = named.display();
     Failure::environment(match error.kind() {
         io::ErrorKind::NotFound => Diagnostic::error(format!("there is no `{shown}`"))

@@ -44,13 +44,16 @@ use std::collections::HashSet;
 
 pub(crate) use code::{is_plain_language, syntax_of, syntaxes};
 pub use deck::{Deck, Meta, Notes, Reference, ReferenceKind, SlideOptions};
-pub use page::{IndexContext, IndexEntry, PageContext, index_page, not_found_page, page};
+pub use page::{
+    IndexContext, IndexEntry, PageContext, index_page, is_deck_script, not_found_page, page,
+};
 pub use rewrite::rewrite_references;
 pub use separators::{ChosenBy, ChosenSeparators, PatternError, Preset, Separators, Which};
 pub use split::{Column, Slide};
 
 use crate::report::{Diagnostic, Diagnostics, Place, SourceText, Told};
 use front_matter::FrontMatter;
+pub use front_matter::keys as front_matter_keys;
 use slide::Renderer;
 
 /// A deck's text, split and not yet rendered.

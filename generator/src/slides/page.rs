@@ -2,7 +2,7 @@
 //!
 //! The templates are data, in `templates/slides/`; they are part of the program.
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use minijinja::{Environment, Value, context};
 
@@ -25,6 +25,12 @@ const THEME: &str = template!("theme.css");
 const CODE: &str = template!("code.css");
 const SCRIPT: &str = template!("deck.js");
 const NOT_FOUND: &str = template!("../404.html");
+
+/// Whether the text of a `script` element is the one that every deck has.
+pub fn is_deck_script(text: &str) -> bool {
+    static TEXT: LazyLock<String> = LazyLock::new(|| compact::script(SCRIPT));
+    text.trim() == TEXT.trim()
+}
 
 /// What a deck's page needs to know beyond the deck.
 #[derive(Debug, Clone, Copy, Default)]

@@ -13,7 +13,7 @@ use crate::report::{Diagnostic, Diagnostics};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Warnings about one zone that are told in full.
-const TOLD_AT_MOST: usize = 1000;
+pub(super) const TOLD_AT_MOST: usize = 100;
 
 /// A zone's records by owner (in lower case) and type.
 #[derive(Default)]
@@ -29,7 +29,11 @@ impl<'z> Index<'z> {
         for record in records {
             let owner = record.owner.to_ascii_lowercase();
             let mut at = owner.as_slice();
-            while !at.eq_ignore_ascii_case(apex)
+            // Hashed owners are no names of the zone (RFC 5155 §7.1).
+            let hashed = record.kind == number::NSEC3
+                || record.kind == number::RRSIG && covers(record) == Some(number::NSEC3);
+            while !hashed
+                && !at.eq_ignore_ascii_case(apex)
                 && let Some(parent) = name::parent(at)
                 && index.above.insert(parent.to_vec())
             {
@@ -44,6 +48,14 @@ impl<'z> Index<'z> {
     fn get(&self, owner: &[u8]) -> Option<&BTreeMap<u16, Vec<&'z Located>>> {
         self.owners.get(owner)
     }
+}
+
+/// The type that a signature covers.
+fn covers(record: &Located) -> Option<u16> {
+    record
+        .data
+        .first_chunk()
+        .map(|kind| u16::from_be_bytes(*kind))
 }
 
 /// A zone being checked.
@@ -86,6 +98,11 @@ impl Checks<'_> {
                 "add `@ NS …` for each of its name servers",
             );
         }
+        if self.suspicions > TOLD_AT_MOST {
+            let all = self.suspicions;
+            let message = format!("{all} warnings in all; the first {TOLD_AT_MOST} are told");
+            self.diagnostics.push(Diagnostic::warning(message));
+        }
     }
 
     fn error(&mut self, record: &Located, message: impl Into<String>, hint: &str) {
@@ -121,17 +138,9 @@ impl Checks<'_> {
         }
         match first.kind {
             number::CNAME => {
-                let beside = sets.keys().find(|kind| {
-                    !matches!(
-                        **kind,
-                        number::CNAME
-                            | number::RRSIG
-                            | number::NSEC
-                            | number::KEY
-                            | number::NXT
-                            | 24
-                    )
-                });
+                let beside = sets
+                    .keys()
+                    .find(|kind| !matches!(**kind, number::CNAME | number::RRSIG | number::NSEC));
                 if let Some(&beside) = beside {
                     self.error(
                         first,

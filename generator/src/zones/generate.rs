@@ -6,6 +6,9 @@
 
 use super::lexer::{Mistake, Token};
 
+/// The most records that one range makes.
+const MAX_NUMBERS: u32 = 1 << 20;
+
 /// A range, and what is made of each of its numbers.
 #[derive(Debug)]
 pub struct Generate {
@@ -39,6 +42,13 @@ impl Generate {
                 "write `START-STOP` or `START-STOP/STEP`, START not above STOP",
             )
         })?;
+        if (stop - start) / step >= MAX_NUMBERS {
+            return Err(Mistake::new(
+                range.span.clone(),
+                format!("this range makes more than {MAX_NUMBERS} records"),
+                "make it shorter, or its step longer",
+            ));
+        }
         // TTL and class come before the type, and neither begins as a type does.
         let is_before = |token: &&Token| {
             let word = word(token);

@@ -16,7 +16,7 @@ pub mod types;
 
 use crate::{
     failure::Failure,
-    report::{Diagnostic, Diagnostics, Place},
+    report::{Diagnostic, Diagnostics, Level, Place},
     site::{Site, SourceFile},
 };
 use applgen_bundle::write::ZoneRecord;
@@ -119,7 +119,7 @@ fn load_file(
         failed,
         ..
     } = reader;
-    let mut suspicions = told.count(crate::report::Level::Warning);
+    let before = diagnostics.count(Level::Warning);
     diagnostics.extend(told);
     if failed {
         return Ok(None);
@@ -139,12 +139,16 @@ fn load_file(
         .and_then(|numbers| numbers.first_chunk())
         .map_or(0, |serial| u32::from_be_bytes(*serial));
     let mut inside: Vec<Located> = Vec::with_capacity(records.len());
+    let mut outside = 0;
     for record in records {
         if name::is_at_or_below(&record.owner, &apex) {
             inside.push(record);
             continue;
         }
-        suspicions += 1;
+        outside += 1;
+        if outside > checks::TOLD_AT_MOST {
+            continue;
+        }
         let shown = name::show(&record.owner);
         diagnostics.push(
             Diagnostic::warning(format!(
@@ -155,19 +159,25 @@ fn load_file(
             .hint("a name without a dot at its end is completed by `$ORIGIN`"),
         );
     }
+    if outside > checks::TOLD_AT_MOST {
+        diagnostics.push(
+            Diagnostic::warning(format!("{outside} records in all are left out"))
+                .at(Place::file(file.shown.clone())),
+        );
+    }
     let mut checks = Checks {
         apex: &apex,
         records: &inside,
         sources: &sources,
         diagnostics,
-        suspicions,
+        suspicions: 0,
         failed: false,
     };
     checks.run();
     if checks.failed {
         return Ok(None);
     }
-    let suspicions = checks.suspicions;
+    let suspicions = diagnostics.count(Level::Warning) - before;
     Ok(Some(Zone {
         serial,
         suspicions,

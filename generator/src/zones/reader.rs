@@ -1,7 +1,7 @@
 //! From master files to records: owners, TTLs, classes, and the directives
 //! `$ORIGIN`, `$TTL`, `$INCLUDE` and `$GENERATE`.
 //!
-//! All mistakes of a zone are told, not the first alone.
+//! The mistakes of a zone are told together, not the first alone.
 
 use super::{
     generate::Generate,
@@ -15,6 +15,12 @@ use std::path::{Path, PathBuf};
 
 /// Files within files.
 const MAX_DEPTH: usize = 16;
+
+/// Files of one zone, each counted as often as it is included.
+const MAX_FILES: usize = 4096;
+
+/// Mistakes of one zone that are told.
+const MAX_MISTAKES: usize = 100;
 
 /// Records of one site's zone; what is beyond is a mistake in `$GENERATE`.
 const MAX_RECORDS: usize = 8_000_000;
@@ -56,6 +62,7 @@ pub struct Reader<'a> {
     told_default: bool,
     /// Whether anything stops the build.
     pub failed: bool,
+    mistakes: usize,
 }
 
 /// What changes from line to line, and is restored after an included file.
@@ -77,6 +84,7 @@ impl<'a> Reader<'a> {
             default_ttl: None,
             told_default: false,
             failed: false,
+            mistakes: 0,
         }
     }
 
@@ -99,6 +107,18 @@ impl<'a> Reader<'a> {
             if let Err(mistake) = result {
                 self.tell(source, mistake);
             }
+            if self.mistakes >= MAX_MISTAKES {
+                // A file of another kind has nothing but mistakes.
+                if self.mistakes == MAX_MISTAKES {
+                    self.mistakes += 1;
+                    let text = format!("{MAX_MISTAKES} mistakes: the rest is not read");
+                    let place = self.sources.place(&Where::of(source, 0..0));
+                    let hint = "is this a zone file?";
+                    self.diagnostics
+                        .push(Diagnostic::error(text).at(place).hint(hint));
+                }
+                return;
+            }
             if self.records.len() > MAX_RECORDS {
                 let place = Where::of(source, 0..0);
                 let text = format!("the zone has more than {MAX_RECORDS} records");
@@ -112,6 +132,7 @@ impl<'a> Reader<'a> {
 
     fn tell(&mut self, source: usize, mistake: Mistake) {
         self.failed = true;
+        self.mistakes += 1;
         let place = self.sources.place(&Where::of(source, mistake.span));
         let diagnostic = Diagnostic::error(mistake.message).at(place);
         self.diagnostics.push(diagnostic.hint(mistake.hint));
@@ -203,7 +224,12 @@ impl<'a> Reader<'a> {
             }
         };
         let kind = types::parse(word(token)).ok_or_else(|| self.no_type(text, token))?;
-        if types::is_meta(kind) {
+        // NSD, Knot and BIND load the others when they are written `TYPEn`.
+        let numbered = matches!(kind, 249..=255)
+            && word(token)
+                .get(..4)
+                .is_some_and(|word| word.eq_ignore_ascii_case(b"TYPE"));
+        if types::is_meta(kind) && !numbered {
             return Err(Mistake::new(
                 token.span.clone(),
                 format!("{} is no type that a zone can hold", types::show(kind)),
@@ -361,6 +387,12 @@ impl<'a> Reader<'a> {
             return Err(refuse(
                 "files include files too deep",
                 "does a file include itself?",
+            ));
+        }
+        if self.sources.count() >= MAX_FILES {
+            return Err(refuse(
+                "the zone includes too many files",
+                "do files include each other in a circle?",
             ));
         }
         let beside = self.sources.path(source).parent().map(Path::to_path_buf);

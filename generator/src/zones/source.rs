@@ -69,6 +69,11 @@ impl Sources {
         self.list.len() - 1
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+
     /// The bytes of a text.
     pub fn bytes(&self, source: usize) -> Arc<[u8]> {
         self.list

@@ -212,12 +212,8 @@ pub mod number {
     pub const SOA: u16 = 6;
     /// A mail exchange.
     pub const MX: u16 = 15;
-    /// A key (RFC 2535).
-    pub const KEY: u16 = 25;
     /// An IPv6 address.
     pub const AAAA: u16 = 28;
-    /// The next name (RFC 2535).
-    pub const NXT: u16 = 30;
     /// A service.
     pub const SRV: u16 = 33;
     /// An alias of all below.

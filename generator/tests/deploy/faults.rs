@@ -18,8 +18,7 @@ fn counting_git(lab: &Lab) {
     script(
         &lab.path("bin/git"),
         &format!(
-            "case $PPID in $(cat \"$LAB/of\" 2>/dev/null)) ;; *) \
-             case $(cat /proc/$PPID/comm) in applgen) ;; *) exec {real} \"$@\" ;; esac ;; esac\n\
+            "case $(cat /proc/$PPID/comm) in applgen) ;; *) exec {real} \"$@\" ;; esac\n\
              echo \"$*\" >>\"$LAB/trace\"\n\
              if [ \"$(wc -l <\"$LAB/trace\")\" -eq \"${{STOP_AT:-0}}\" ]; then kill -9 $PPID; exit 1; fi\n\
              exec {real} \"$@\"",
@@ -80,8 +79,9 @@ fn changes_something(command: &str) -> bool {
 }
 
 /// Kills a command before each of its actions, and each time holds that the
-/// repository is whole and that running it again does what was to be done.
-fn killed_everywhere(lab: &Lab, arguments: &[&str], deploys_after: usize) {
+/// repository is whole and that running it again does what was to be done. The
+/// kills begin with the first action that is called `since`; nothing: the first.
+fn killed_everywhere(lab: &Lab, arguments: &[&str], deploys_after: usize, since: &str) {
     counting_git(lab);
     for name in ["hub.git", "ops", "talk"] {
         copy(&lab.path(name), &lab.path(&format!("kept-{name}")));
@@ -100,7 +100,12 @@ fn killed_everywhere(lab: &Lab, arguments: &[&str], deploys_after: usize) {
     );
     let actions = steps.len();
     // Between two changes every moment is the same, so one kill is enough there.
-    let moments = (1..=actions).filter(|&n| n == 1 || steps[n - 1] || steps[n - 2]);
+    let first = trace
+        .lines()
+        .position(|line| line.starts_with(since))
+        .unwrap_or_else(|| panic!("no `{since}`: {trace}"))
+        + 1;
+    let moments = (first..=actions).filter(|&n| n == 1 || steps[n - 1] || steps[n - 2]);
     let expected = |folder: &str| lab.git(folder, ["rev-parse", "HEAD^{tree}"]);
     let tree = expected("ops");
     for stop_at in moments {
@@ -139,7 +144,7 @@ fn killed_between_any_two_actions_nothing_is_broken_and_a_re_run_finishes() {
     let lab = Lab::new();
     lab.deploy("ops").code(0);
     lab.edit_page("<h1>Two</h1>");
-    killed_everywhere(&lab, &["deploy", "talk", "--to", "ops"], 2);
+    killed_everywhere(&lab, &["deploy", "talk", "--to", "ops"], 2, "");
 }
 
 #[test]
@@ -151,7 +156,8 @@ fn the_same_in_a_repository_that_pushes_nowhere() {
     // `hub.git` stands for the clone here, which is what everything goes to.
     fs::remove_dir_all(lab.path("hub.git")).unwrap();
     std::os::unix::fs::symlink("ops", lab.path("hub.git")).unwrap();
-    killed_everywhere(&lab, &["deploy", "talk", "--to", "ops"], 2);
+    // Up to the commit all is as with a remote.
+    killed_everywhere(&lab, &["deploy", "talk", "--to", "ops"], 2, "write-tree");
 }
 
 #[test]
@@ -191,6 +197,20 @@ fn a_hook_that_refuses_is_heard_on_either_side() {
             .contains("Reviewed-by: hook")
     );
     assert_eq!(lab.run("ops", ["log"]).code(0).stdout.lines().count(), 2);
+}
+
+#[test]
+fn a_lock_that_a_dead_push_left_is_told_and_nobody_was_faster() {
+    let lab = Lab::new();
+    lab.deploy("ops").code(0);
+    lab.edit_page("<h1>Two</h1>");
+    let lock = lab.path("hub.git/refs/heads/main.lock");
+    fs::write(&lock, "").unwrap();
+    lab.deploy("ops").code(2).tells("main.lock");
+    assert_eq!(lab.deploys("hub.git"), 1);
+    fs::remove_file(lock).unwrap();
+    lab.deploy("ops").code(0);
+    assert_eq!(lab.deploys("hub.git"), 2);
 }
 
 #[test]

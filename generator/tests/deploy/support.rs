@@ -4,9 +4,15 @@
 use std::{
     ffi::OsStr,
     fs,
+    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
+
+/// No command takes longer, but for the first that compiles a kernel.
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// What a command did.
 #[derive(Debug)]
@@ -117,14 +123,43 @@ impl Lab {
         self.ran(self.command(folder).args(arguments))
     }
 
-    /// Runs a command with the lab's surroundings.
+    /// Runs a command with the lab's surroundings, and fails if it does not come
+    /// to its end. Its output goes through files: what it left running, and must
+    /// not have, would hold a pipe open for ever.
+    #[track_caller]
     pub fn ran(&self, command: &mut Command) -> Ran {
         self.surround(command);
-        let output = command.output().unwrap();
+        let [mut out, mut err] = [0, 1].map(|_| tempfile::tempfile().unwrap());
+        let mut child = command
+            .stdout(out.try_clone().unwrap())
+            .stderr(err.try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break Some(status);
+            }
+            if started.elapsed() > LONGEST {
+                let _ = child.kill();
+                let _ = child.wait();
+                break None;
+            }
+            thread::sleep(Duration::from_millis(2));
+        };
+        let [stdout, stderr] = [&mut out, &mut err].map(|file| {
+            let mut bytes = Vec::new();
+            file.seek(SeekFrom::Start(0)).unwrap();
+            file.read_to_end(&mut bytes).unwrap();
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
+        let Some(status) = status else {
+            panic!("{command:?} does not end: {stdout}{stderr}");
+        };
         Ran {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            code: status.code(),
+            stdout,
+            stderr,
         }
     }
 

@@ -174,6 +174,13 @@ impl Server {
         Self { child, address }
     }
 
+    /// Sends a signal, and gives the exit code that comes of it.
+    pub fn end(mut self, signal: rustix::process::Signal) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+        self.child.wait().unwrap().code()
+    }
+
     /// `GET` of a target as it stands.
     #[track_caller]
     pub fn get(&self, target: &str) -> Response {

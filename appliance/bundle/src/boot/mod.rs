@@ -37,6 +37,7 @@ mod value;
 pub use value::Ip6;
 pub use value::{Ip4, Listen, Log, User};
 
+use crate::show::{Show, display};
 use core::fmt;
 use core::net::Ipv4Addr;
 #[cfg(feature = "ipv6")]
@@ -160,16 +161,21 @@ pub struct WordError<'a> {
 
 impl fmt::Display for WordError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("`")?;
-        f.write_str(self.word)?;
-        f.write_str(match self.fault {
-            Fault::Unknown => "`: no such boot word",
-            Fault::NotHere => "`: this kind of image takes no such boot word",
-            Fault::Malformed(_) => "`: expected ",
-        })?;
+        display(self, f)
+    }
+}
+
+impl Show for WordError<'_> {
+    fn show(&self, out: &mut dyn FnMut(&str)) {
+        out("`");
+        out(self.word);
         match self.fault {
-            Fault::Malformed(expected) => f.write_str(expected),
-            Fault::Unknown | Fault::NotHere => Ok(()),
+            Fault::Unknown => out("`: no such boot word"),
+            Fault::NotHere => out("`: this kind of image takes no such boot word"),
+            Fault::Malformed(expected) => {
+                out("`: expected ");
+                out(expected);
+            }
         }
     }
 }

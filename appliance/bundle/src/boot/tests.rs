@@ -154,3 +154,52 @@ fn a_target_refuses_what_it_does_not_take() {
     assert!(Words::parse("tap=tap0", Keys::TAP_PROCESS).is_ok());
     assert!(Words::parse("threads=1", Keys::GUEST).is_err());
 }
+
+/// Texts that are nearly addresses, and addresses.
+fn nearly(state: &mut u64) -> std::string::String {
+    let mut random = |below: u64| {
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 33) % below
+    };
+    const PIECES: [&str; 16] = [
+        ":", ":", ":", "::", ".", ".", "0", "1", "25", "255", "256", "00", "f", "aB9", "12345", "g",
+    ];
+    let mut text = std::string::String::new();
+    match random(3) {
+        0 => {}
+        1 => text = Ipv4Addr::from_bits(random(1 << 31) as u32).to_string(),
+        _ => {
+            let groups = [(); 8].map(|()| (random(1 << 16) * random(2)) as u16);
+            text = Ipv6Addr::from(groups).to_string();
+        }
+    }
+    for _ in 0..random(4) * random(4) {
+        let at = random(text.len() as u64 + 1) as usize;
+        match random(3) {
+            0 if at < text.len() => _ = text.remove(at),
+            _ => text.insert_str(at, PIECES[random(16) as usize]),
+        }
+    }
+    text
+}
+
+#[test]
+fn addresses_are_read_as_the_library_reads_them() {
+    let mut state = 1;
+    let mut right = [0; 2];
+    for _ in 0..200_000 {
+        let text = nearly(&mut state);
+        let v4 = text.parse::<Ipv4Addr>().ok();
+        assert_eq!(value::ip4(&text).ok(), v4, "{text}");
+        right[0] += usize::from(v4.is_some());
+        #[cfg(feature = "ipv6")]
+        {
+            let v6 = text.parse::<Ipv6Addr>().ok();
+            assert_eq!(value::ip6(&text).ok(), v6, "{text}");
+            right[1] += usize::from(v6.is_some());
+        }
+    }
+    assert!(right[0] > 1000 && (right[1] > 1000 || cfg!(not(feature = "ipv6"))));
+}

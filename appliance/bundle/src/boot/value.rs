@@ -3,7 +3,6 @@
 #[cfg(feature = "ipv6")]
 use core::net::Ipv6Addr;
 use core::net::{IpAddr, Ipv4Addr};
-use core::str::FromStr;
 
 /// Where the IPv4 address comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +131,7 @@ impl User {
         let id = |text: &str| {
             let digits = text.bytes().all(|byte| byte.is_ascii_digit());
             // The largest number means that there is none.
-            u32::from_str(text)
+            text.parse::<u32>()
                 .ok()
                 .filter(|&id| digits && id != 0 && id != u32::MAX)
                 .ok_or(EXPECTED)
@@ -153,12 +152,81 @@ pub(super) fn switch(text: &str) -> Result<bool, &'static str> {
 }
 
 pub(super) fn ip4(text: &str) -> Result<Ipv4Addr, &'static str> {
-    Ipv4Addr::from_str(text).map_err(|_| "an IPv4 address, such as `192.0.2.1`")
+    four(text).ok_or("an IPv4 address, such as `192.0.2.1`")
+}
+
+/// Four numbers with dots between them; none with a zero in front, which would
+/// be octal for some.
+fn four(text: &str) -> Option<Ipv4Addr> {
+    let mut octets = [0; 4];
+    let mut rest = Some(text);
+    for octet in &mut octets {
+        let part = rest?;
+        let (part, behind) = match part.split_once('.') {
+            Some((part, behind)) => (part, Some(behind)),
+            None => (part, None),
+        };
+        if part.len() > 1 && part.starts_with('0') {
+            return None;
+        }
+        *octet = number(part, 255)? as u8;
+        rest = behind;
+    }
+    rest.is_none().then(|| octets.into())
 }
 
 #[cfg(feature = "ipv6")]
 pub(super) fn ip6(text: &str) -> Result<Ipv6Addr, &'static str> {
-    Ipv6Addr::from_str(text).map_err(|_| "an IPv6 address, such as `2001:db8::1`")
+    eight(text).ok_or("an IPv6 address, such as `2001:db8::1`")
+}
+
+/// Eight groups with colons between them, of which some may be left out (RFC
+/// 4291 §2.2); the last two may be an IPv4 address.
+#[cfg(feature = "ipv6")]
+fn eight(text: &str) -> Option<Ipv6Addr> {
+    let mut groups = [0; 8];
+    let Some((before, behind)) = text.split_once("::") else {
+        return (groups_of(text, &mut groups)? == 8).then(|| groups.into());
+    };
+    let first = groups_of(before, &mut groups)?;
+    let mut last = [0; 8];
+    let length = groups_of(behind, &mut last)?;
+    // What is left out is one group at least.
+    let start = groups.len().checked_sub(length)?;
+    if first >= start || (first > 0 && before.contains('.')) {
+        return None;
+    }
+    let (place, groups_there) = (groups.get_mut(start..)?, last.get(..length)?);
+    place.copy_from_slice(groups_there);
+    Some(groups.into())
+}
+
+/// Reads groups; how many they are. No text is none.
+#[cfg(feature = "ipv6")]
+fn groups_of(text: &str, groups: &mut [u16; 8]) -> Option<usize> {
+    let mut count = 0;
+    if text.is_empty() {
+        return Some(0);
+    }
+    let mut parts = text.split(':').peekable();
+    while let Some(part) = parts.next() {
+        if part.contains('.') && parts.peek().is_none() {
+            let [a, b, c, d] = four(part)?.octets();
+            *groups.get_mut(count)? = u16::from_be_bytes([a, b]);
+            *groups.get_mut(count + 1)? = u16::from_be_bytes([c, d]);
+            count += 2;
+            continue;
+        }
+        if part.is_empty() || part.len() > 4 {
+            return None;
+        }
+        let group = groups.get_mut(count)?;
+        for byte in part.bytes() {
+            *group = *group << 4 | char::from(byte).to_digit(16)? as u16;
+        }
+        count += 1;
+    }
+    Some(count)
 }
 
 /// The name of a network device: 15 bytes at most (IFNAMSIZ), no slash.

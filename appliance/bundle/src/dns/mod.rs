@@ -47,7 +47,9 @@
 //!
 //! A *zone*: `node of the apex, parent's node of the same name, SOA set, TTL of
 //! negative answers, serial, number of records, sorted table of NSEC owners,
-//! its length`, 4 bytes each.
+//! its length, hashing`, 4 bytes each. In a zone that has *hashing*, the table
+//! is of NSEC3 owners, by hash; they are in no slot, since no query finds them
+//! (RFC 5155 §7.2.8). *Hashing*: `iterations (2), length of the salt (1), salt`.
 //!
 //! A *name*: `parent (4), length on the wire (1), labels (1), wire form`; the
 //! root has no parent and no labels. Names are shared by all zones, so that a
@@ -72,8 +74,9 @@ pub use node::{Name, Node, flag};
 pub use set::{Additional, Record, RrSet};
 
 use crate::Section;
-use crate::bytes::{slice, u16_at, u32_at};
+use crate::bytes::{slice, u8_at, u16_at, u32_at};
 pub use crate::hash::name_hash;
+use crate::show::{Show, display};
 use core::fmt;
 
 /// The most bytes of a name on the wire (RFC 1035 §3.1).
@@ -81,7 +84,7 @@ pub const MAX_NAME_BYTES: usize = 255;
 
 /// Sizes and offsets of the section, for reader and writer.
 pub(crate) mod field {
-    pub const VERSION: u16 = 1;
+    pub const VERSION: u16 = 2;
     pub const ZONES: usize = 0;
     pub const ZONE_TABLE: usize = 4;
     pub const SLOTS_LOG2: usize = 8;
@@ -96,7 +99,7 @@ pub(crate) mod field {
     pub const SLOT: usize = 8;
     pub const NODE: usize = 20;
     pub const NODE_SET: usize = 8;
-    pub const ZONE: usize = 32;
+    pub const ZONE: usize = 36;
     pub const NAME: usize = 6;
     pub const SET: usize = 20;
     pub const ADDITIONAL: usize = 12;
@@ -113,13 +116,20 @@ pub enum ZonesError {
 
 impl fmt::Display for ZonesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        display(self, f)
+    }
+}
+
+impl Show for ZonesError {
+    fn show(&self, out: &mut dyn FnMut(&str)) {
         match self {
-            Self::Version(version) => write!(
-                f,
-                "section `dns` has version {version}, this kernel reads {}",
-                field::VERSION
-            ),
-            Self::Tables => f.write_str("section `dns` is damaged"),
+            Self::Version(version) => {
+                out("section `dns` has version ");
+                u64::from(*version).show(out);
+                out(", this kernel reads ");
+                u64::from(field::VERSION).show(out);
+            }
+            Self::Tables => out("section `dns` is damaged"),
         }
     }
 }
@@ -224,6 +234,11 @@ impl<'b> Zones<'b> {
         })
     }
 
+    /// The node of a number that [`Node::id`] gave.
+    pub fn node(&self, id: u32) -> Option<Node<'b>> {
+        Node::at(self.bytes, id)
+    }
+
     /// Every node that a name leads to, in no order: for what lists or compares
     /// zones. The parent's side of an apex is reached from its zone.
     pub fn nodes(&self) -> impl Iterator<Item = Node<'b>> + use<'b> {
@@ -266,18 +281,27 @@ impl<'b> Zones<'b> {
     }
 }
 
+/// How names are hashed (RFC 5155 §5); the algorithm is SHA-1.
+#[derive(Debug, Clone, Copy)]
+pub struct Hashing<'b> {
+    /// How many times more than once.
+    pub iterations: u16,
+    /// What is hashed along.
+    pub salt: &'b [u8],
+}
+
 /// A zone.
 #[derive(Debug, Clone, Copy)]
 pub struct Zone<'b> {
     bytes: &'b [u8],
-    head: [u32; 8],
+    head: [u32; 9],
     at: u32,
 }
 
 impl<'b> Zone<'b> {
     pub(crate) fn at(bytes: &'b [u8], at: u32) -> Option<Self> {
         let fields = slice(bytes, at as usize, field::ZONE)?;
-        let mut head = [0; 8];
+        let mut head = [0; 9];
         for (number, four) in head.iter_mut().zip(fields.chunks_exact(4)) {
             *number = u32_at(four, 0)?;
         }
@@ -319,12 +343,26 @@ impl<'b> Zone<'b> {
         self.head[5]
     }
 
-    /// How many names own an NSEC record.
+    /// How its NSEC3 records hash names, where it has any.
+    pub fn hashing(&self) -> Option<Hashing<'b>> {
+        let at = self.head[8] as usize;
+        if at == 0 {
+            return None;
+        }
+        let length = u8_at(self.bytes, at.checked_add(2)?)?;
+        Some(Hashing {
+            iterations: u16_at(self.bytes, at)?,
+            salt: slice(self.bytes, at.checked_add(3)?, length.into())?,
+        })
+    }
+
+    /// How many names own an NSEC record, or an NSEC3 record where there is
+    /// [hashing](Self::hashing).
     pub fn nsec_count(&self) -> usize {
         self.head[7] as usize
     }
 
-    /// The owner of an NSEC record, by its place in the canonical order.
+    /// The owner of one of these records, by its place in the canonical order.
     pub fn nsec_owner(&self, index: usize) -> Option<Node<'b>> {
         let index = Some(index).filter(|&index| index < self.nsec_count())?;
         let offset = (self.head[6] as usize).checked_add(index.checked_mul(4)?)?;

@@ -77,6 +77,11 @@ impl<'b> Hosts<'b> {
             .unwrap_or(Host::Served(HostId::DEFAULT))
     }
 
+    /// Whether every name means the default host.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     fn len(&self) -> usize {
         self.rows.len() / field::ROW
     }

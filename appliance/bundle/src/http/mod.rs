@@ -15,6 +15,7 @@
 //! | 20 | 4 | offset of the table of host names (see [`Hosts`]) |
 //! | 24 | 4 | number of host names (0: one site answers every host) |
 //! | 28 | 4 | offset of the rules (see [`Rules`]; 0: there is none) |
+//! | 32 | 16 | [`Limits`] |
 //!
 //! A *group* holds the entries whose hashes begin with the same bits, about 16
 //! to 32 of them: `first entry, base of lasting chunks, base of volatile
@@ -35,6 +36,7 @@
 
 mod entry;
 mod hosts;
+mod limits;
 pub mod pattern;
 mod rules;
 
@@ -45,16 +47,18 @@ pub(crate) use rules::field as rule_field;
 
 pub use entry::{Encoding, Entry, Kind, Representation};
 pub use hosts::{Host, Hosts};
+pub use limits::Limits;
 pub use rules::{Rule, Rules};
 
 use crate::Section;
 use crate::bytes::{slice, u32_at};
 use crate::hash::{group_of, path_hash};
+use crate::show::{Show, display};
 use core::fmt;
 
 /// Sizes and offsets of the section, for reader and writer.
 pub(crate) mod field {
-    pub const VERSION: u16 = 2;
+    pub const VERSION: u16 = 3;
     pub const ENTRIES: usize = 0;
     pub const GROUPS_LOG2: usize = 4;
     pub const GROUP_TABLE: usize = 8;
@@ -63,7 +67,8 @@ pub(crate) mod field {
     pub const HOST_TABLE: usize = 20;
     pub const HOSTS: usize = 24;
     pub const RULES: usize = 28;
-    pub const HEADER: usize = 32;
+    pub const LIMITS: usize = 32;
+    pub const HEADER: usize = 48;
     pub const GROUP: usize = 12;
     pub const ENTRY: usize = 8;
     /// The most entries that a group holds on average.
@@ -84,13 +89,20 @@ pub enum SiteError {
 
 impl fmt::Display for SiteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        display(self, f)
+    }
+}
+
+impl Show for SiteError {
+    fn show(&self, out: &mut dyn FnMut(&str)) {
         match self {
-            Self::Version(version) => write!(
-                f,
-                "section `http` has version {version}, this kernel reads {}",
-                field::VERSION
-            ),
-            Self::Tables => f.write_str("section `http` is damaged"),
+            Self::Version(version) => {
+                out("section `http` has version ");
+                u64::from(*version).show(out);
+                out(", this kernel reads ");
+                u64::from(field::VERSION).show(out);
+            }
+            Self::Tables => out("section `http` is damaged"),
         }
     }
 }
@@ -121,6 +133,7 @@ pub struct Site<'b> {
     not_found_depth: u32,
     hosts: Hosts<'b>,
     rules: Rules<'b>,
+    limits: Limits,
 }
 
 impl<'b> Site<'b> {
@@ -147,6 +160,7 @@ impl<'b> Site<'b> {
             not_found_depth: u32_at(bytes, field::NOT_FOUND_DEPTH)?,
             hosts: Hosts::parse(bytes, number(field::HOST_TABLE)?, number(field::HOSTS)?)?,
             rules: Rules::parse(bytes, number(field::RULES)?)?,
+            limits: Limits::parse(bytes)?,
         })
     }
 
@@ -163,6 +177,11 @@ impl<'b> Site<'b> {
     /// What answers for paths that have no entry.
     pub fn rules(&self) -> Rules<'b> {
         self.rules
+    }
+
+    /// How much the site wants to hold, and how long to wait.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// The entry of `path` (decoded, beginning with `/`); an alias is followed,

@@ -20,6 +20,10 @@ enum Meaning {
 }
 
 impl Names {
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     pub fn serve(&mut self, name: &str, host: HostId) -> Result<(), WriteError> {
         self.insert(name, Meaning::Served(host))
     }

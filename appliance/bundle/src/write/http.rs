@@ -5,7 +5,7 @@ use super::error::WriteError;
 use super::hosts::Names;
 use super::rules::Rule;
 use super::{Body, MAX_LINES_BYTES, MAX_LOCATION_BYTES, MAX_PATH_BYTES, Pieces, chunk, layout};
-use crate::http::HostId;
+use crate::http::{HostId, Limits};
 use std::collections::BTreeMap;
 use std::string::String;
 use std::sync::Arc;
@@ -132,6 +132,7 @@ pub struct HttpSection {
     host: u16,
     names: Names,
     rules: Vec<(HostId, Rule)>,
+    limits: Limits,
     /// The first fault of what was added without a result, which
     /// [`HttpSection::finish`] tells.
     fault: Option<WriteError>,
@@ -141,6 +142,12 @@ impl HttpSection {
     /// With no path yet, and the default host.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Whether it has virtual hosts or rules with patterns, which not every
+    /// kernel knows.
+    pub fn has_rules(&self) -> bool {
+        !self.names.is_empty() || !self.rules.is_empty()
     }
 
     /// Begins a further virtual host.
@@ -233,6 +240,11 @@ impl HttpSection {
         Ok(())
     }
 
+    /// How much is held, and how long is waited.
+    pub fn limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     fn remember(&mut self, result: Result<(), WriteError>) {
         if let Err(fault) = result {
             self.fault.get_or_insert(fault);
@@ -281,7 +293,7 @@ impl HttpSection {
                 pieces,
             });
         }
-        layout::section(chunks, depth, &self.names, &self.rules)
+        layout::section(chunks, depth, &self.names, &self.rules, &self.limits)
     }
 
     /// Where an alias leads in the end: aliases of aliases are resolved here,

@@ -6,7 +6,7 @@ use super::hosts::Names;
 use super::rules::{self, Rule};
 use crate::MAX_BUNDLE_BYTES;
 use crate::hash::{group_of, path_hash};
-use crate::http::{HostId, field};
+use crate::http::{HostId, Limits, field};
 use std::string::ToString;
 use std::vec::Vec;
 
@@ -33,6 +33,7 @@ pub fn section(
     not_found_depth: usize,
     names: &Names,
     rules: &[(HostId, Rule)],
+    limits: &Limits,
 ) -> Result<Pieces, WriteError> {
     let log2 = groups_log2(chunks.len());
     let mut chunks: Vec<(u64, Chunk<'_>)> = chunks
@@ -102,12 +103,13 @@ pub fn section(
         group_table,
         entry_table,
         not_found_depth as u32,
-        if names.len() == 0 { 0 } else { name_table },
+        if names.is_empty() { 0 } else { name_table },
         names.len(),
         if rules.is_empty() { 0 } else { rule_table },
     ] {
         pieces.bytes(&number.to_le_bytes());
     }
+    pieces.bytes(&limits.encoded());
     for area in areas {
         pieces.append(area);
     }

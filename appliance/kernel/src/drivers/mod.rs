@@ -31,7 +31,7 @@
 //! in its way could rewrite any other page just as well. Bounds hold in any
 //! case, since no length is read from a frame's memory twice by the driver.
 
-use core::fmt;
+use applgen_bundle::show::Show;
 
 pub mod dma;
 #[cfg(feature = "virtio")]
@@ -90,25 +90,25 @@ pub enum StartError {
     Memory,
 }
 
-impl fmt::Display for StartError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Show for StartError {
+    fn show(&self, out: &mut dyn FnMut(&str)) {
         let why = match self {
             Self::NotThere => "no such device answers at its address",
             Self::NoReset => "the device does not come out of its reset",
             Self::Feature(name) => {
-                out.write_str("the device does not offer `")?;
-                out.write_str(name)?;
+                out("the device does not offer `");
+                out(name);
                 "`"
             }
             Self::Refused => "the device refuses the features that it offered",
             Self::Queue => "a queue of the device is missing or too short",
             Self::Layout(what) => {
-                out.write_str("the device describes itself badly: ")?;
+                out("the device describes itself badly: ");
                 what
             }
             Self::Memory => "there is no memory left for the device's queues",
         };
-        out.write_str(why)
+        out(why);
     }
 }
 
@@ -125,13 +125,13 @@ pub enum Fault {
     NeedsReset,
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
+impl Show for Fault {
+    fn show(&self, out: &mut dyn FnMut(&str)) {
+        out(match self {
             Self::Jumped => "the device completed more than it was given",
             Self::NotGiven => "the device completed a descriptor that it was not given",
             Self::Length => "the device wrote past a buffer, or no header",
             Self::NeedsReset => "the device says that it is broken",
-        })
+        });
     }
 }

@@ -20,6 +20,8 @@ pub mod vector {
     pub const NETWORK: u8 = 33;
     /// The power button.
     pub const POWER: u8 = 34;
+    /// An event of Xen's.
+    pub const UPCALL: u8 = 35;
     /// What the local APIC says when it has nothing to say; a multiple of 16
     /// less one, as old ones want it.
     pub const SPURIOUS: u8 = 47;

@@ -4,7 +4,6 @@
 //! byte waits a bounded time and is lost.
 
 use super::cpu::{in8, out8};
-use core::fmt;
 
 const PORT: u16 = 0x3f8;
 const LINE_STATUS: u16 = PORT + 5;
@@ -42,18 +41,12 @@ fn put(byte: u8) {
     unsafe { out8(PORT, byte) };
 }
 
-/// The serial port as a place for text; lines end as terminals want it.
-#[derive(Debug, Clone, Copy)]
-pub struct Serial;
-
-impl fmt::Write for Serial {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            if byte == b'\n' {
-                put(b'\r');
-            }
-            put(byte);
+/// Writes text; lines end as terminals want it.
+pub fn write(text: &str) {
+    for byte in text.bytes() {
+        if byte == b'\n' {
+            put(b'\r');
         }
-        Ok(())
+        put(byte);
     }
 }

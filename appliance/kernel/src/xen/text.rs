@@ -1,5 +1,7 @@
 //! Short texts put together without an allocator: XenStore paths and values.
 
+use applgen_bundle::show::Show;
+
 /// Up to `N` bytes of text. What does not fit makes the whole invalid, so that
 /// a path is never cut into another one.
 #[derive(Debug, Clone, Copy)]
@@ -19,35 +21,19 @@ impl<const N: usize> Text<N> {
 
     /// Puts bytes behind what is there.
     pub fn push(&mut self, bytes: &[u8]) -> &mut Self {
-        let end = self.length.saturating_add(bytes.len());
-        match self.bytes.get_mut(self.length..end) {
-            Some(room) => {
-                room.copy_from_slice(bytes);
-                self.length = end;
-            }
-            None => self.length = usize::MAX,
-        }
+        push(&mut self.bytes, &mut self.length, bytes);
         self
     }
 
     /// Puts a number behind it, in decimal.
-    pub fn push_number(&mut self, mut number: u32) -> &mut Self {
-        let mut digits = [0; 10];
-        let mut used = 0;
-        for place in digits.iter_mut().rev() {
-            *place = b'0' + (number % 10) as u8;
-            number /= 10;
-            used += 1;
-            if number == 0 {
-                break;
-            }
-        }
-        self.push(digits.get(10 - used..).unwrap_or_default())
+    pub fn push_number(&mut self, number: u32) -> &mut Self {
+        push_number(&mut self.bytes, &mut self.length, number);
+        self
     }
 
     /// The bytes; none if something did not fit.
     pub fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
+        used(&self.bytes, self.length)
     }
 
     /// The text; nothing if something did not fit, or is no UTF-8.
@@ -65,6 +51,30 @@ impl<const N: usize> Default for Text<N> {
     fn default() -> Self {
         Self::new()
     }
+}
+
+// Once for all lengths of texts.
+
+#[inline(never)]
+fn push(place: &mut [u8], length: &mut usize, bytes: &[u8]) {
+    let end = length.saturating_add(bytes.len());
+    match place.get_mut(*length..end) {
+        Some(room) => {
+            room.copy_from_slice(bytes);
+            *length = end;
+        }
+        None => *length = usize::MAX,
+    }
+}
+
+#[inline(never)]
+fn push_number(place: &mut [u8], length: &mut usize, number: u32) {
+    u64::from(number).show(&mut |digits| push(place, length, digits.as_bytes()));
+}
+
+#[inline(never)]
+fn used(bytes: &[u8], length: usize) -> &[u8] {
+    bytes.get(..length).unwrap_or_default()
 }
 
 /// A decimal number; `None` for anything else.

@@ -5,6 +5,7 @@
 //! longest loses it when there is none left for another.
 
 use crate::plan::LONG_REQUEST_BYTES;
+use alloc::vec;
 use alloc::vec::Vec;
 
 /// How long a buffer is kept in any case, in microseconds.
@@ -14,6 +15,8 @@ const KEEP_MICROS: u64 = 2_000_000;
 #[derive(Debug)]
 pub struct Long {
     bytes: Vec<u8>,
+    /// How many of them have come.
+    length: usize,
     owner: Option<u16>,
     since: u64,
 }
@@ -21,27 +24,33 @@ pub struct Long {
 impl Long {
     /// What has come.
     pub fn input(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    /// Appends what `read` puts into the room that is left; it says how much.
-    pub fn fill(&mut self, read: impl FnOnce(&mut [u8]) -> usize) {
-        let length = self.bytes.len();
+    /// Appends of these bytes as many as there is room for; how many.
+    pub fn take(&mut self, bytes: &[u8]) -> usize {
+        let room = LONG_REQUEST_BYTES - self.length;
+        let bytes = bytes.get(..room).unwrap_or(bytes);
         // It takes its memory the first time, and keeps it.
-        self.bytes.reserve_exact(LONG_REQUEST_BYTES - length);
-        self.bytes.resize(LONG_REQUEST_BYTES, 0);
-        let read = read(self.bytes.get_mut(length..).unwrap_or_default());
-        self.bytes.truncate(length + read);
+        if self.bytes.is_empty() {
+            self.bytes = vec![0; LONG_REQUEST_BYTES];
+        }
+        let place = self.bytes.get_mut(self.length..self.length + bytes.len());
+        place.unwrap_or_default().copy_from_slice(bytes);
+        self.length += bytes.len();
+        bytes.len()
     }
 
     /// Drops bytes from its front.
     pub fn consume(&mut self, bytes: usize) {
-        self.bytes.drain(..bytes.min(self.bytes.len()));
+        let bytes = bytes.min(self.length);
+        self.bytes.copy_within(bytes..self.length, 0);
+        self.length -= bytes;
     }
 
     /// Whether there is no room left.
     pub fn is_full(&self) -> bool {
-        self.bytes.len() == LONG_REQUEST_BYTES
+        self.length == LONG_REQUEST_BYTES
     }
 }
 
@@ -52,15 +61,13 @@ pub struct LongRequests(Vec<Long>);
 impl LongRequests {
     /// So many.
     pub fn new(count: usize) -> Self {
-        let mut buffers = Vec::with_capacity(count);
-        for _ in 0..count {
-            buffers.push(Long {
-                bytes: Vec::new(),
-                owner: None,
-                since: 0,
-            });
-        }
-        Self(buffers)
+        let buffers = (0..count).map(|_| Long {
+            bytes: Vec::new(),
+            length: 0,
+            owner: None,
+            since: 0,
+        });
+        Self(buffers.collect())
     }
 
     /// The buffer of a connection, if it has one.
@@ -91,7 +98,7 @@ impl LongRequests {
     pub fn release(&mut self, owner: u16) {
         if let Some(long) = self.of(owner) {
             long.owner = None;
-            long.bytes.clear();
+            long.length = 0;
         }
     }
 }

@@ -1,114 +1,116 @@
-//! TCP: many connections on smoltcp, which knows of one at a time.
+//! TCP, for a server: many connections, most of which wait.
 //!
-//! smoltcp has no backlog, searches all its sockets for every packet, and lets
-//! a connection that is over hold its socket for ten seconds. None of that is
-//! met here, since each socket is in a set of its own: a segment finds its
-//! connection by a keyed hash of its flow, a SYN takes any free place, and
-//! where there is none, the place that can best be done without.
+//! A segment finds its connection by a keyed hash of its flow; a SYN takes any
+//! free place, and where there is none, the place that can best be done without.
 //!
-//! **Rule: nothing above this module knows smoltcp's sockets, and nothing in it
-//! knows a protocol.** Connections deliver bytes, and take a head and slices
+//! **Rule: nothing above this module knows segments, and nothing in it knows a
+//! protocol.** Connections deliver bytes, and take a head and slices
 //! ([`crate::service`]).
 //!
 //! **Rule: how much memory is taken is decided at start.** A place takes its
-//! rings when it is first used, and keeps them for good.
+//! buffers when it is first used, and keeps them for good.
 //!
-//! What is smoltcp's stays so: it retransmits a second after a loss at the
-//! earliest unless three duplicate acknowledgements came, resends one segment
-//! for them, begins with two kilobytes on their way, and copies what it sends.
+//! `connection` is one of them, with `timing` and its two `buffer`s; `segment`
+//! is what goes over the wire. `slot` ties a connection to a conversation.
 
+mod buffer;
+mod connection;
 mod long;
 mod opening;
+pub mod segment;
 mod slot;
-mod stack;
+mod timing;
 
-use crate::frame::{Flow, Frame, Segment};
+use crate::frame::Flow;
 use crate::limits::{
-    FULL_MICROS, HANDSHAKE_MICROS, IDLE_MICROS, LINGER_MICROS, REQUEST_MICROS, SEGMENTS_PER_TURN,
-    SEND_MICROS, STALLED_MICROS, TIME_WAIT_MICROS,
+    FEWEST_CONNECTIONS, FULL_MICROS, HANDSHAKE_MICROS, LINGER_MICROS, Limits, SEGMENTS_PER_TURN,
+    STALLED_MICROS, TIME_WAIT_MICROS,
 };
 use crate::link::Link;
 use crate::plan::Plan;
-use crate::queue::{Queues, Waiting};
+use crate::queue::{Line, Queues, Waiting};
 use crate::service::{HEAD_BYTES, Services, Surroundings};
-use crate::turn::{Turn, Written};
+use crate::turn::Turn;
 use crate::wire::Out;
-use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::hash::{Hash, Hasher};
+use connection::Verdict;
 use long::LongRequests;
 use opening::Isn;
-use siphasher::sip::SipHasher13;
+use segment::Segment;
 use slot::{Progress, Slot};
-use smoltcp::time::Instant;
-use stack::Stack;
+use smoltcp::wire::EthernetAddress;
 
 const NONE: u16 = u16::MAX;
 
-/// How long to wait where smoltcp wants to send at once and then does not.
+/// How long to wait where something cannot go on for want of room.
 const RELUCTANT_MICROS: u64 = 10_000;
 
-/// Time-outs, by what is waited for.
-const TIMEOUTS: [(Waiting, u64); 6] = [
-    (Waiting::Handshake, HANDSHAKE_MICROS),
-    (Waiting::Idle, IDLE_MICROS),
-    (Waiting::Request, REQUEST_MICROS),
-    (Waiting::Send, SEND_MICROS),
-    (Waiting::Linger, LINGER_MICROS),
-    (Waiting::TimeWait, TIME_WAIT_MICROS),
-];
+/// Time-outs in microseconds, by what is waited for.
+fn timeouts(limits: &Limits) -> [(Waiting, u64); 6] {
+    [
+        (Waiting::Handshake, HANDSHAKE_MICROS),
+        (Waiting::Idle, limits.idle_micros),
+        (Waiting::Request, limits.request_micros),
+        (Waiting::Send, limits.send_micros),
+        (Waiting::Linger, LINGER_MICROS),
+        (Waiting::TimeWait, TIME_WAIT_MICROS),
+    ]
+}
 
 /// All connections.
 #[derive(Debug)]
 pub struct Tcp<'b> {
-    stack: Stack,
     slots: Vec<Slot<'b>>,
     /// The first place of each bucket of the table of flows.
     buckets: Vec<u16>,
     hash_key: (u64, u64),
     isn: Isn,
     queues: Queues,
-    /// When smoltcp wants to send something for a place.
+    /// When a place wants to send something.
     due: Vec<u64>,
     /// Not after the first of them.
     next_due: u64,
     /// Places that have something to do.
-    active: VecDeque<u16>,
+    active: Line,
     long: LongRequests,
     head: Vec<u8>,
     /// Places that are kept free for those who come next.
     reserve: u16,
     stopping: bool,
+    timeouts: [(Waiting, u64); 6],
+    /// Connections of one address; no limit where it is as many as there are.
+    per_address: usize,
 }
 
 impl<'b> Tcp<'b> {
     /// None yet, with places for so many as the plan says.
-    pub fn new(plan: &Plan, link: &Link, hash_key: (u64, u64), isn_key: (u64, u64)) -> Self {
-        let places = usize::from(plan.connections);
-        let mut slots = Vec::with_capacity(places);
-        slots.resize_with(places, || Slot::new(plan.transmit_bytes));
+    #[inline(never)]
+    pub fn new(plan: &Plan, limits: &Limits, hash_key: (u64, u64), isn_key: (u64, u64)) -> Self {
+        // With fewer than this nothing would be left beside the reserve.
+        let places = usize::from(plan.connections).min(limits.connections.max(FEWEST_CONNECTIONS));
+        let slots = (0..places).map(|_| Slot::new(plan.transmit_bytes));
         Self {
-            stack: Stack::new(link),
-            slots,
+            slots: slots.collect(),
             buckets: vec![NONE; places.next_power_of_two()],
             hash_key,
             isn: Isn::new(isn_key),
-            queues: Queues::new(plan.connections),
+            queues: Queues::new(places as u16),
             due: vec![u64::MAX; places],
             next_due: u64::MAX,
-            active: VecDeque::with_capacity(places),
+            active: Line::new(places),
             long: LongRequests::new(plan.long_requests),
             head: vec![0; HEAD_BYTES],
-            reserve: (plan.connections / 8).clamp(1, 64),
+            reserve: (places as u16 / 8).clamp(1, 64),
             stopping: false,
+            timeouts: timeouts(limits),
+            per_address: limits.per_address,
         }
     }
 
-    /// Takes the link's addresses. Connections of an address that is gone are
-    /// forgotten.
-    pub fn set_addresses(&mut self, link: &Link) {
-        self.stack.set_addresses(link);
+    /// Forgets the connections of addresses that are gone.
+    #[cfg(feature = "dhcp")]
+    pub fn addresses_changed(&mut self, link: &Link) {
         for key in 0..self.places() {
             let flow = self.slots.get(usize::from(key)).and_then(|slot| slot.flow);
             if flow.is_some_and(|flow| !link.has(flow.local)) {
@@ -118,39 +120,47 @@ impl<'b> Tcp<'b> {
     }
 
     /// A segment has come. At most one frame is written, to go to its sender.
-    pub fn segment(&mut self, segment: &Segment, frame: &Frame<'_>, turn: &mut Arrival<'_, 'b>) {
+    #[inline(never)]
+    pub fn segment(
+        &mut self,
+        segment: &Segment<'_>,
+        sender: EthernetAddress,
+        arrival: &mut Arrival<'_, 'b>,
+    ) {
         let mut found = self.find(&segment.flow);
         // A client that opens the same connection again has done with the one
         // before (RFC 9293 §3.6.1).
-        if segment.opens
+        if segment.opens()
             && let Some(key) = found
             && self.waiting(key) == Waiting::TimeWait
         {
             self.free(key);
             found = None;
         }
-        if let Some(key) = found {
+        let verdict = if let Some(key) = found {
             let Some(slot) = self.slots.get_mut(usize::from(key)) else {
                 return;
             };
-            slot.peer = frame.sender;
-            self.stack
-                .ingest(&mut slot.set, slot.narrow, frame.packet, turn.out, turn.now);
+            let before = slot.connection.mark();
+            let verdict = slot.connection.arrive(segment, arrival.micros);
+            // Frames follow a client that comes by another way now; but not to
+            // whoever knows its address and port, and none of its numbers.
+            if slot.connection.mark() != before {
+                slot.peer = sender;
+            }
             self.activate(key);
-            return;
-        }
-        if segment.opens
+            verdict
+        } else if segment.opens()
             && !self.stopping
-            && let Some(conversation) = turn.services.open(&segment.flow)
+            && let Some(conversation) = arrival.services.open(&segment.flow)
         {
-            return self.open(segment.flow, conversation, frame, turn);
+            return self.open(segment, conversation, sender, arrival);
+        } else {
+            Verdict::Refuse
+        };
+        if verdict == Verdict::Refuse {
+            segment::refuse(segment, arrival.out, arrival.link, sender);
         }
-        self.stack.ingest_alone(frame.packet, turn.out, turn.now);
-    }
-
-    /// A packet has come that is not of TCP: smoltcp answers it.
-    pub fn other(&mut self, frame: &Frame<'_>, turn: &mut Arrival<'_, 'b>) {
-        self.stack.ingest_alone(frame.packet, turn.out, turn.now);
     }
 
     /// A router says that packets of this connection are too large for it.
@@ -164,18 +174,19 @@ impl<'b> Tcp<'b> {
 
     /// Lets every connection go on that can, and ends those that have waited
     /// for too long. Returns when to come again.
+    #[inline(never)]
     pub fn run(&mut self, turn: &mut Turn<'_, 'b>) -> u64 {
         self.expire(turn);
         self.take_due(turn.clock.micros());
         self.make_room(turn);
         let mut is_full = false;
         // Who is not done goes to the end, for the next turn.
-        for _ in 0..self.active.len() {
+        for _ in 0..self.active.length {
             if !turn.nic.has_room() {
                 is_full = true;
                 break;
             }
-            let Some(key) = self.active.pop_front() else {
+            let Some(key) = self.active.take() else {
                 break;
             };
             if let Some(slot) = self.slots.get_mut(usize::from(key)) {
@@ -185,7 +196,7 @@ impl<'b> Tcp<'b> {
         }
         let now = turn.clock.micros();
         let waiting = self.next_timeout().min(self.next_due);
-        match (self.active.is_empty(), is_full) {
+        match (self.active.length == 0, is_full) {
             (true, _) => waiting,
             (false, false) => now,
             (false, true) => waiting.min(now + FULL_MICROS),
@@ -226,6 +237,7 @@ impl<'b> Tcp<'b> {
     }
 
     /// One connection's turn.
+    #[inline(never)]
     fn go_on(&mut self, key: u16, turn: &mut Turn<'_, 'b>) {
         let now = turn.clock.micros();
         let mut progress = self.converse(key, turn);
@@ -244,7 +256,6 @@ impl<'b> Tcp<'b> {
         let Some(flow) = slot.flow else {
             return;
         };
-        let instant = turn.clock.instant();
         let mut more = progress == Progress::More;
         let mut segments = 0;
         loop {
@@ -252,14 +263,12 @@ impl<'b> Tcp<'b> {
                 more = true;
                 break;
             }
-            self.stack
-                .egress(&mut slot.set, slot.narrow, turn.out, instant);
-            if !turn.send(Written::Segment(slot.peer, flow)) {
+            if !slot.send(&flow, turn) {
                 break;
             }
             segments += 1;
         }
-        self.leave(key, now, instant, more);
+        self.leave(key, now, more);
         if progress == Progress::Long {
             self.set_due(key, now + RELUCTANT_MICROS);
         }
@@ -282,7 +291,8 @@ impl<'b> Tcp<'b> {
     }
 
     /// Sorts a connection in after its turn.
-    fn leave(&mut self, key: u16, now: u64, instant: Instant, more: bool) {
+    #[inline(never)]
+    fn leave(&mut self, key: u16, now: u64, more: bool) {
         let has_long = self.long.of(key).is_some();
         let Some(slot) = self.slots.get_mut(usize::from(key)) else {
             return;
@@ -295,10 +305,8 @@ impl<'b> Tcp<'b> {
         if waiting != self.queues.waiting(key) || (waiting == Waiting::Send && progressed) {
             self.queues.wait(key, waiting, now);
         }
-        let due = self.stack.due(&slot.set, slot.narrow, instant);
-        let mut due = due.unwrap_or(u64::MAX);
-        // smoltcp that wants to send and does not is not to be asked all the
-        // time.
+        let mut due = slot.connection.due();
+        // Who wants to send and cannot is not to be asked all the time.
         if due <= now && !more {
             due = now + RELUCTANT_MICROS;
         }
@@ -320,7 +328,7 @@ impl<'b> Tcp<'b> {
         if let Some(slot) = self.slots.get_mut(usize::from(key))
             && !core::mem::replace(&mut slot.active, true)
         {
-            self.active.push_back(key);
+            self.active.append(key);
         }
     }
 
@@ -344,7 +352,7 @@ impl<'b> Tcp<'b> {
     }
 
     fn next_timeout(&self) -> u64 {
-        let timeouts = TIMEOUTS.iter().filter_map(|&(waiting, timeout)| {
+        let timeouts = self.timeouts.iter().filter_map(|&(waiting, timeout)| {
             let (_, since) = self.queues.oldest(waiting)?;
             Some(since.saturating_add(timeout))
         });
@@ -352,9 +360,10 @@ impl<'b> Tcp<'b> {
     }
 
     /// Ends what has waited for too long.
+    #[inline(never)]
     fn expire(&mut self, turn: &mut Turn<'_, 'b>) {
         let now = turn.clock.micros();
-        for (waiting, timeout) in TIMEOUTS {
+        for (waiting, timeout) in self.timeouts {
             while let Some((key, since)) = self.queues.oldest(waiting) {
                 if now < since.saturating_add(timeout) {
                     break;
@@ -371,11 +380,10 @@ impl<'b> Tcp<'b> {
 
     /// Ends a connection whose request took too long, with an answer.
     fn expire_request(&mut self, key: u16, turn: &mut Turn<'_, 'b>) {
-        let Some(slot) = self.slots.get_mut(usize::from(key)) else {
-            return;
-        };
-        let Some(flow) = slot.flow else {
-            return;
+        let slot = self.slots.get_mut(usize::from(key));
+        let Some((slot, flow)) = slot.and_then(|slot| slot.flow.map(|flow| (slot, flow))) else {
+            // Nobody's: not to be met here again.
+            return self.free(key);
         };
         let mut with = Surroundings {
             clock: turn.clock,
@@ -404,9 +412,7 @@ impl<'b> Tcp<'b> {
             && let Some(flow) = slot.flow
         {
             slot.abort();
-            self.stack
-                .egress(&mut slot.set, slot.narrow, turn.out, turn.clock.instant());
-            turn.send(Written::Segment(slot.peer, flow));
+            slot.send(&flow, turn);
         }
         self.free(key);
     }
@@ -415,6 +421,7 @@ impl<'b> Tcp<'b> {
     /// only remember something are taken when they are needed. Who has its
     /// answer goes first, then who takes nothing of it, then who has been idle
     /// for longest, then who has taken longest over its request.
+    #[inline(never)]
     fn make_room(&mut self, turn: &mut Turn<'_, 'b>) {
         let now = turn.clock.micros();
         loop {
@@ -455,9 +462,7 @@ impl<'b> Tcp<'b> {
     }
 
     fn bucket(&self, flow: &Flow) -> usize {
-        let mut hasher = SipHasher13::new_with_keys(self.hash_key.0, self.hash_key.1);
-        flow.hash(&mut hasher);
-        hasher.finish() as usize & (self.buckets.len() - 1)
+        flow.hash(self.hash_key, 0) as usize & (self.buckets.len() - 1)
     }
 
     fn find(&self, flow: &Flow) -> Option<u16> {
@@ -514,8 +519,6 @@ pub struct Arrival<'t, 'b> {
     pub link: &'t Link,
     /// The frame that is written as the answer.
     pub out: &'t mut Out,
-    /// The time.
-    pub now: Instant,
-    /// The same in microseconds.
+    /// The time, in microseconds.
     pub micros: u64,
 }

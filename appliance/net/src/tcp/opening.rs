@@ -1,21 +1,20 @@
 //! How connections are opened: which place a SYN gets, and with which initial
 //! sequence number.
 
+use super::segment::{Segment, mss_of};
 use super::{Arrival, NONE, Tcp};
-use crate::frame::{Flow, Frame};
+use crate::frame::Flow;
 use crate::queue::Waiting;
 use crate::service::Conversation;
-use core::hash::{Hash, Hasher};
-use siphasher::sip::SipHasher13;
-use smoltcp::socket::tcp::State;
+use smoltcp::wire::{EthernetAddress, IpAddress};
 
 /// Initial sequence numbers: nobody who does not see them can guess them
-/// (RFC 6528). smoltcp draws them from a generator that is seeded here anew for
-/// each connection, with a keyed hash of its flow and a counter.
+/// (RFC 6528): a keyed hash of the flow and of a counter, so that no two
+/// connections of one flow follow from each other.
 #[derive(Debug)]
 pub struct Isn {
     key: (u64, u64),
-    opened: u64,
+    opened: u32,
 }
 
 impl Isn {
@@ -24,12 +23,9 @@ impl Isn {
         Self { key, opened: 0 }
     }
 
-    fn seed(&mut self, flow: &Flow) -> u64 {
+    fn next(&mut self, flow: &Flow) -> u32 {
         self.opened = self.opened.wrapping_add(1);
-        let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
-        flow.hash(&mut hasher);
-        self.opened.hash(&mut hasher);
-        hasher.finish()
+        flow.hash(self.key, self.opened) as u32
     }
 }
 
@@ -37,36 +33,69 @@ impl<'b> Tcp<'b> {
     /// Opens a connection, if there is a place for it.
     pub(super) fn open(
         &mut self,
-        flow: Flow,
+        segment: &Segment<'_>,
         conversation: Conversation,
-        frame: &Frame<'_>,
-        turn: &mut Arrival<'_, 'b>,
+        sender: EthernetAddress,
+        arrival: &mut Arrival<'_, 'b>,
     ) {
+        if !self.has_room_for(&segment.flow, arrival.micros) {
+            // As below.
+            return;
+        }
         let Some(key) = self.place() else {
             // The client tries again in a second.
             return;
         };
+        let flow = segment.flow;
         self.link(key, &flow);
-        let seed = self.isn.seed(&flow);
+        let isn = self.isn.next(&flow);
         let Some(slot) = self.slots.get_mut(usize::from(key)) else {
             return;
         };
-        slot.open(flow, frame.sender, conversation);
-        self.stack.ingest_opening(
-            &mut slot.set,
-            turn.link,
-            seed,
-            frame.packet,
-            turn.out,
-            turn.now,
-        );
-        // smoltcp may have found fault with it.
-        if slot.state() != State::SynReceived {
-            self.free(key);
-            return;
-        }
-        self.queues.wait(key, Waiting::Handshake, turn.micros);
+        slot.open(flow, sender, conversation);
+        let mss = mss_of(arrival.link.mtu, &flow);
+        let transmit_bytes = slot.transmit_bytes;
+        slot.connection.open(segment, isn, mss, transmit_bytes);
+        self.queues.wait(key, Waiting::Handshake, arrival.micros);
         self.activate(key);
+    }
+
+    /// Whether a client may have a further connection. At its limit its own
+    /// that has been idle for longest closes instead. Handshakes do not count:
+    /// anybody can begin one in another's name.
+    fn has_room_for(&mut self, flow: &Flow, now: u64) -> bool {
+        if self.per_address >= self.slots.len() {
+            return true;
+        }
+        let network = network(flow.remote);
+        let mut count = 0;
+        let mut oldest: Option<(u64, u16)> = None;
+        for key in 0..self.places() {
+            let slot = self.slots.get(usize::from(key));
+            let other = slot.and_then(|slot| slot.flow);
+            if other.is_none_or(|other| self::network(other.remote) != network) {
+                continue;
+            }
+            match self.waiting(key) {
+                Waiting::Idle => {
+                    let since = self.queues.since(key);
+                    if oldest.is_none_or(|(least, _)| since < least) {
+                        oldest = Some((since, key));
+                    }
+                }
+                Waiting::Request | Waiting::Send => {}
+                _ => continue,
+            }
+            count += 1;
+        }
+        if count < self.per_address {
+            return true;
+        }
+        let Some((_, key)) = oldest else {
+            return false;
+        };
+        self.end(key, now);
+        true
     }
 
     /// A place for a new connection: a free one, or else that of the oldest
@@ -82,5 +111,15 @@ impl<'b> Tcp<'b> {
         debug_assert_ne!(key, NONE);
         self.free(key);
         Some(key)
+    }
+}
+
+/// What counts as one client: an IPv4 address, or an IPv6 network of 64 bits,
+/// the smallest that a customer is given.
+fn network(address: IpAddress) -> (bool, u64) {
+    match address {
+        IpAddress::Ipv4(address) => (false, address.to_bits().into()),
+        #[cfg(feature = "ipv6")]
+        IpAddress::Ipv6(address) => (true, (address.to_bits() >> 64) as u64),
     }
 }

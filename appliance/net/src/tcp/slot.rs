@@ -1,24 +1,26 @@
-//! One place for a connection: its socket, its conversation, and what of its
-//! answer has not gone into the transmit ring yet.
+//! One place for a connection: the connection, its conversation, and what of
+//! its answer has not gone into the transmit ring yet.
 
+use super::connection::{Connection, State};
 use super::long::{Long, LongRequests};
+use super::segment;
 use crate::frame::Flow;
-use crate::limits::{ANSWERS_PER_TURN, RECEIVE_BYTES};
+use crate::limits::ANSWERS_PER_TURN;
 use crate::queue::Waiting;
 use crate::service::{After, Answer, Conversation, HEAD_BYTES, Services, Step, Surroundings};
-use alloc::vec;
-use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
-use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
-use smoltcp::wire::{EthernetAddress, IpListenEndpoint};
+use crate::turn::Turn;
+use smoltcp::wire::EthernetAddress;
+
+/// What every path must carry (RFC 8200 §5), bytes.
+const NARROW_MTU: usize = 1280;
 
 /// A place.
 #[derive(Debug)]
 pub struct Slot<'b> {
-    /// The set that holds its socket, alone.
-    pub set: SocketSet<'static>,
-    socket: Option<SocketHandle>,
-    /// Bytes of the transmit ring that the socket gets.
-    transmit_bytes: usize,
+    /// The transport.
+    pub connection: Connection,
+    /// Bytes of the transmit ring that the connection gets.
+    pub transmit_bytes: usize,
     /// Whose connection it is.
     pub flow: Option<Flow>,
     /// The next place of the same bucket.
@@ -33,10 +35,8 @@ pub struct Slot<'b> {
     rest: [&'b [u8]; 2],
     /// Whether the last answer was given.
     ending: bool,
-    /// Bytes that were put into the transmit ring.
-    sent: u64,
-    /// Bytes that the client had acknowledged when it was looked at last.
-    acknowledged: u64,
+    /// What the client had acknowledged when it was looked at last.
+    acknowledged: u32,
 }
 
 /// What a conversation came to.
@@ -54,8 +54,7 @@ impl<'b> Slot<'b> {
     /// A free place: a few words, until it is first used.
     pub fn new(transmit_bytes: usize) -> Self {
         Self {
-            set: SocketSet::new(vec![]),
-            socket: None,
+            connection: Connection::new(),
             transmit_bytes,
             flow: None,
             next: u16::MAX,
@@ -65,42 +64,19 @@ impl<'b> Slot<'b> {
             conversation: Conversation::None,
             rest: [&[]; 2],
             ending: false,
-            sent: 0,
             acknowledged: 0,
         }
     }
 
-    /// Makes the place one that a SYN can be given to.
+    /// Makes the place that of a connection, which is to be opened.
     pub fn open(&mut self, flow: Flow, peer: EthernetAddress, conversation: Conversation) {
-        if self.socket.is_none() {
-            // The place takes its memory now, and keeps it.
-            let receive = SocketBuffer::new(vec![0; RECEIVE_BYTES]);
-            let transmit = SocketBuffer::new(vec![0; self.transmit_bytes]);
-            let mut socket = Socket::new(receive, transmit);
-            // Answers go out as they are made: none waits for another.
-            socket.set_nagle_enabled(false);
-            self.set = SocketSet::new(vec![SocketStorage::EMPTY]);
-            self.socket = Some(self.set.add(socket));
-        }
         self.flow = Some(flow);
         self.peer = peer;
         self.narrow = false;
         self.conversation = conversation;
         self.rest = [&[]; 2];
         self.ending = false;
-        self.sent = 0;
         self.acknowledged = 0;
-        if let Some(socket) = self.socket_mut() {
-            socket.abort();
-            // Its window would be that of the connection before.
-            socket.set_congestion_control(CongestionControl::Reno);
-            let endpoint = IpListenEndpoint {
-                addr: Some(flow.local),
-                port: flow.local_port,
-            };
-            // A socket that was aborted can listen, and the port is not 0.
-            let _ = socket.listen(endpoint);
-        }
     }
 
     /// Forgets the connection, without a word.
@@ -108,28 +84,38 @@ impl<'b> Slot<'b> {
         self.flow = None;
         self.conversation = Conversation::None;
         self.rest = [&[]; 2];
-        if let Some(flow) = self.socket_mut() {
-            flow.abort();
-        }
+        self.connection.forget();
     }
 
     /// Ends the connection with a reset, to be sent next.
     pub fn abort(&mut self) {
         self.rest = [&[]; 2];
         self.ending = true;
-        if let Some(socket) = self.socket_mut() {
-            socket.abort();
-        }
+        self.connection.abort();
     }
 
     /// Ends the connection once everything is sent.
     pub fn close(&mut self) {
         self.ending = true;
-        if self.rest_is_empty()
-            && let Some(socket) = self.socket_mut()
-        {
-            socket.close();
+        if self.rest_is_empty() {
+            self.connection.close();
         }
+    }
+
+    /// Sends one segment, if there is one to be sent; whether there was.
+    pub fn send(&mut self, flow: &Flow, turn: &mut Turn<'_, '_>) -> bool {
+        let mtu = match self.narrow {
+            true => NARROW_MTU.min(turn.link.mtu),
+            false => turn.link.mtu,
+        };
+        let mss = segment::mss_of(mtu, flow);
+        let now = turn.clock.micros();
+        let Some((header, at, length)) = self.connection.next_segment(now, mss) else {
+            return false;
+        };
+        let bytes = self.connection.transmit.get(at, length);
+        segment::write(turn.out, turn.link, self.peer, flow, &header, bytes);
+        turn.send()
     }
 
     /// Makes the next answer the last.
@@ -137,37 +123,32 @@ impl<'b> Slot<'b> {
         self.conversation.close_after_next();
     }
 
-    /// The state of its socket.
-    pub fn state(&self) -> State {
-        self.socket().map_or(State::Closed, Socket::state)
-    }
-
     /// Whether a reset is still to be sent.
     pub fn has_reset(&self) -> bool {
-        self.socket().is_some_and(|socket| {
-            socket.state() == State::Closed && socket.remote_endpoint().is_some()
-        })
+        self.connection.state == State::Resetting
     }
 
     /// What it waits for.
     pub fn waiting(&self, has_long: bool) -> Waiting {
-        let Some(socket) = self.socket() else {
-            return Waiting::Free;
-        };
-        match socket.state() {
-            State::Closed | State::Listen | State::SynSent => Waiting::Free,
+        let connection = &self.connection;
+        match connection.state {
+            State::Closed | State::Resetting => Waiting::Free,
             State::SynReceived => Waiting::Handshake,
             State::TimeWait => Waiting::TimeWait,
+            State::Established if connection.is_closed() => Waiting::Linger,
             // The end is to be acknowledged like everything before it.
-            State::FinWait1 | State::Closing | State::LastAck => Waiting::Send,
-            State::FinWait2 => Waiting::Linger,
-            State::Established | State::CloseWait => {
-                if socket.send_queue() > 0 || !self.rest_is_empty() {
-                    Waiting::Send
-                } else if self.conversation.is_idle() && socket.recv_queue() == 0 && !has_long {
-                    Waiting::Idle
-                } else {
-                    Waiting::Request
+            State::Established
+                if connection.is_closing()
+                    || connection.transmit.len() > 0
+                    || !self.rest_is_empty() =>
+            {
+                Waiting::Send
+            }
+            State::Established => {
+                let has_input = has_long || !connection.receive.bytes().is_empty();
+                match self.conversation.is_idle() && !has_input {
+                    true => Waiting::Idle,
+                    false => Waiting::Request,
                 }
             }
         }
@@ -175,9 +156,8 @@ impl<'b> Slot<'b> {
 
     /// Whether the client has acknowledged something since the last time.
     pub fn progressed(&mut self) -> bool {
-        let queued = self.socket().map_or(0, Socket::send_queue) as u64;
-        let acknowledged = self.sent.saturating_sub(queued);
-        core::mem::replace(&mut self.acknowledged, acknowledged) < acknowledged
+        let acknowledged = self.connection.acknowledged();
+        core::mem::replace(&mut self.acknowledged, acknowledged) != acknowledged
     }
 
     /// Answers what has come, as far as there is room for answers.
@@ -196,15 +176,13 @@ impl<'b> Slot<'b> {
                 self.drain();
                 return Progress::Waits;
             }
-            let Some(socket) = self.socket() else {
-                return Progress::Waits;
-            };
-            if !socket.may_send() || socket.send_capacity() - socket.send_queue() < HEAD_BYTES {
+            let is_open = self.connection.state == State::Established;
+            if !is_open || self.connection.transmit.room() < HEAD_BYTES {
                 return Progress::Waits;
             }
             let step = match long.of(key) {
                 Some(buffer) => self.step_long(buffer, services, with),
-                None => self.step_ring(services, with),
+                None => self.step_short(services, with),
             };
             match step {
                 Stepped::Answer(answer) => self.take(answer, with),
@@ -213,7 +191,7 @@ impl<'b> Slot<'b> {
                         long.release(key);
                     }
                     // The client sends no more: what it asked is answered.
-                    if self.state() == State::CloseWait {
+                    if self.connection.is_ended() {
                         self.close();
                     }
                     return Progress::Waits;
@@ -238,9 +216,7 @@ impl<'b> Slot<'b> {
     /// Takes an answer: its head fits into the transmit ring.
     fn take(&mut self, answer: Answer<'b>, with: &Surroundings<'_>) {
         let head = with.head.get(..answer.head_len).unwrap_or_default();
-        if let Some(socket) = self.socket_mut() {
-            self.sent += socket.send_slice(head).unwrap_or(0) as u64;
-        }
+        self.connection.transmit.push(head);
         self.rest = answer.slices;
         self.ending |= answer.after == After::Close;
     }
@@ -248,74 +224,35 @@ impl<'b> Slot<'b> {
     /// Moves what is left of an answer into the transmit ring; whether all of
     /// it is there. The end follows it.
     fn send_rest(&mut self) -> bool {
-        let mut rest = self.rest;
-        if let Some(socket) = self.socket_mut() {
-            let mut taken = 0;
-            for slice in &mut rest {
-                // A connection that is gone takes everything.
-                let bytes = socket.send_slice(slice).unwrap_or(slice.len());
-                *slice = slice.get(bytes..).unwrap_or_default();
-                taken += bytes as u64;
-                if !slice.is_empty() {
-                    break;
-                }
+        for slice in &mut self.rest {
+            let bytes = self.connection.transmit.push(slice);
+            *slice = slice.get(bytes..).unwrap_or_default();
+            if !slice.is_empty() {
+                return false;
             }
-            self.sent += taken;
         }
-        self.rest = rest;
-        let is_all = self.rest_is_empty();
-        if is_all && self.ending {
-            self.close();
+        if self.ending {
+            self.connection.close();
         }
-        is_all
+        true
     }
 
     fn rest_is_empty(&self) -> bool {
         self.rest.iter().all(|slice| slice.is_empty())
     }
 
-    /// A step on what lies in the receive ring.
-    fn step_ring(&mut self, services: &Services<'b>, with: &mut Surroundings<'_>) -> Stepped<'b> {
-        let Self {
-            set,
-            socket,
-            conversation,
-            ..
-        } = self;
-        let Some(socket) = socket.map(|handle| set.get_mut::<Socket<'_>>(handle)) else {
-            return Stepped::Need;
-        };
-        let queued = socket.recv_queue();
-        if queued == 0 {
+    /// A step on what lies in the receive buffer.
+    fn step_short(&mut self, services: &Services<'b>, with: &mut Surroundings<'_>) -> Stepped<'b> {
+        let receive = &mut self.connection.receive;
+        let input = receive.bytes();
+        if input.is_empty() {
             return Stepped::Need;
         }
-        // What lies around the end of the ring is made one piece first.
-        let contiguous = socket.peek(queued).map_or(0, <[u8]>::len);
-        let step = if contiguous == queued {
-            socket
-                .recv(|input| {
-                    let step = services.step(conversation, input, with);
-                    (consumed(&step, input.len()), step)
-                })
-                .unwrap_or(Step::Need(0))
-        } else {
-            let mut straight = [0; RECEIVE_BYTES];
-            let length = socket.peek_slice(&mut straight).unwrap_or(0);
-            let input = straight.get(..length).unwrap_or_default();
-            let step = services.step(conversation, input, with);
-            let mut left = consumed(&step, length);
-            while left > 0 {
-                let dropped = socket.recv(|input| (left.min(input.len()), left.min(input.len())));
-                match dropped {
-                    Ok(bytes) if bytes > 0 => left -= bytes,
-                    _ => break,
-                }
-            }
-            step
-        };
+        let step = services.step(&mut self.conversation, input, with);
+        receive.consume(consumed(&step));
         match step {
             Step::Answer(_, answer) => Stepped::Answer(answer),
-            Step::Need(0) if queued == socket.recv_capacity() => Stepped::Long,
+            Step::Need(0) if receive.room() == 0 => Stepped::Long,
             Step::Need(_) => Stepped::Need,
         }
     }
@@ -327,15 +264,14 @@ impl<'b> Slot<'b> {
         services: &Services<'b>,
         with: &mut Surroundings<'_>,
     ) -> Stepped<'b> {
-        if let Some(socket) = self.socket_mut() {
-            long.fill(|room| socket.recv_slice(room).unwrap_or(0));
-        }
+        let receive = &mut self.connection.receive;
+        receive.consume(long.take(receive.bytes()));
         if long.input().is_empty() {
             return Stepped::Need;
         }
         let step = services.step(&mut self.conversation, long.input(), with);
         let was_full = long.is_full();
-        long.consume(consumed(&step, long.input().len()));
+        long.consume(consumed(&step));
         match step {
             Step::Answer(_, answer) => Stepped::Answer(answer),
             // A protocol refuses what is longer than its limit; this is for
@@ -350,17 +286,7 @@ impl<'b> Slot<'b> {
 
     /// Drops what has come.
     fn drain(&mut self) {
-        if let Some(socket) = self.socket_mut() {
-            while socket.recv(|input| (input.len(), input.len())).unwrap_or(0) > 0 {}
-        }
-    }
-
-    fn socket(&self) -> Option<&Socket<'static>> {
-        self.socket.map(|handle| self.set.get(handle))
-    }
-
-    fn socket_mut(&mut self) -> Option<&mut Socket<'static>> {
-        self.socket.map(|handle| self.set.get_mut(handle))
+        self.connection.receive.consume(usize::MAX);
     }
 }
 
@@ -370,9 +296,9 @@ enum Stepped<'b> {
     Long,
 }
 
-/// How much a step used of its input.
-fn consumed(step: &Step<'_>, input: usize) -> usize {
+/// How much a step used of its input, at most.
+fn consumed(step: &Step<'_>) -> usize {
     match *step {
-        Step::Need(bytes) | Step::Answer(bytes, _) => bytes.min(input),
+        Step::Need(bytes) | Step::Answer(bytes, _) => bytes,
     }
 }

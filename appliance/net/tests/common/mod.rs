@@ -11,6 +11,7 @@ pub mod world;
 
 use applgen_bundle::Bundle;
 use applgen_bundle::boot::{Keys, Words};
+use applgen_bundle::http::Limits;
 use applgen_bundle::write::{BundleWriter, HttpSection, Resource};
 use applgen_net::nic::Capabilities;
 use applgen_net::{Console, Line, Server, Setup};
@@ -39,7 +40,13 @@ pub const PAGES: [(&str, usize); 5] = [
 
 /// A bundle of pages up to so many bytes, that lives as long as the test.
 pub fn bundle(up_to: usize) -> Bundle<'static> {
+    bundle_with(up_to, Limits::DEFAULT)
+}
+
+/// The same with limits of its own.
+pub fn bundle_with(up_to: usize, limits: Limits) -> Bundle<'static> {
     let mut http = HttpSection::new();
+    http.limits(limits);
     for (path, bytes) in PAGES {
         if bytes <= up_to {
             let resource = Resource {

@@ -1,14 +1,14 @@
 //! `applgen run` of a guest: QEMU, with user networking.
 //!
-//! The guest's console goes to standard error. Once the guest answers, one line
-//! on standard output says where. A signal presses the power button, and the
+//! The guest's console goes to standard error. Once the guest answers, a line for
+//! each of its protocols on standard output says where. A signal presses the power button, and the
 //! guest finishes its answers; a second signal, or a guest that takes too long,
 //! ends QEMU.
 
 use std::{
     fs,
     io::{self, BufRead, BufReader, Read, Write},
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     os::unix::{net::UnixStream, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
@@ -17,20 +17,23 @@ use std::{
     time::{Duration, Instant},
 };
 
+use applgen_bundle::{Bundle, TAG_DNS, TAG_HTTP};
+
 use crate::{
     cli::Run,
     failure::Failure,
     image::{
+        descriptors::Serves,
         environment::Environment,
-        interrupt,
-        qemu::{self, GUEST_PORT, Machine, USER_NETWORK},
+        find_bundle, interrupt,
+        qemu::{self, GUEST_DNS_PORT, GUEST_PORT, Machine, USER_NETWORK},
     },
     report::{self, Diagnostic},
 };
 
 /// Where the guest is reached when nothing is said.
-const DEFAULT_ADDRESS: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+pub(super) const DEFAULT_HTTP_PORT: u16 = 8080;
+const DEFAULT_DNS_PORT: u16 = 5353;
 
 /// How long a guest may take to power off: a bit longer than it gives answers
 /// in flight.
@@ -39,26 +42,66 @@ const POWER_OFF_LIMIT: Duration = Duration::from_secs(12);
 /// How often QEMU is asked whether it still runs.
 const TICK: Duration = Duration::from_millis(50);
 
+/// A protocol that a guest serves.
+#[derive(Debug, Clone, Copy)]
+enum Protocol {
+    Http,
+    Dns,
+}
+
+impl Protocol {
+    /// Where it is reached, as the guests and we say it.
+    fn shown(self, address: SocketAddr) -> String {
+        match self {
+            Self::Http => format!("http://{address}/"),
+            Self::Dns => format!("dns://{address}"),
+        }
+    }
+}
+
 /// What happens while a guest runs.
 enum Event {
     /// It says that it listens.
-    Listening,
+    Listening(Protocol),
     /// It answered a request.
-    Answered,
+    Answered(Protocol),
 }
 
 /// Runs an image until it stops or is told to.
 pub fn run(image: &Path, arguments: &Run) -> Result<(), Failure> {
-    let address = free_address(arguments)?;
     let bytes = fs::metadata(image).map(|file| file.len()).unwrap_or(0);
+    let serves = serves(image).map_err(|error| failed("the image", &error))?;
+    let mut http = None;
+    let mut dns = None;
+    if serves.http {
+        http = Some(free_address(
+            "--http",
+            arguments.http.as_deref(),
+            DEFAULT_HTTP_PORT,
+        )?);
+    }
+    if serves.dns {
+        dns = Some(free_address(
+            "--dns",
+            arguments.dns.as_deref(),
+            DEFAULT_DNS_PORT,
+        )?);
+    }
     let machine = Machine {
         image,
         memory_mb: arguments
             .memory
             .map_or_else(|| qemu::memory_mb(bytes), u64::from),
-        http: address,
+        http,
+        dns,
     };
-    let mut words = format!("{USER_NETWORK} http={GUEST_PORT}");
+    let mut words = USER_NETWORK.to_owned();
+    if serves.http {
+        words.push_str(&format!(" http={GUEST_PORT}"));
+    }
+    if serves.dns {
+        words.push_str(&format!(" dns={GUEST_DNS_PORT}"));
+    }
     if arguments.log {
         words.push_str(" log=common");
     }
@@ -75,7 +118,28 @@ pub fn run(image: &Path, arguments: &Run) -> Result<(), Failure> {
         let sender = sender.clone();
         thread::spawn(move || show(console, &sender));
     }
-    guest.attend(address, &signals, &events, &sender)
+    guest.attend(&machine, &signals, &events, &sender)
+}
+
+/// What the image's bundle is served by.
+fn serves(image: &Path) -> io::Result<Serves> {
+    let bytes = fs::read(image)?;
+    let bundle = find_bundle(&bytes).and_then(|range| bytes.get(range));
+    let bundle = bundle.and_then(|blob| Bundle::parse(blob).ok());
+    let has = |tag| bundle.is_some_and(|bundle| bundle.section(tag).is_some());
+    Ok(Serves {
+        http: has(TAG_HTTP),
+        dns: has(TAG_DNS),
+    })
+}
+
+impl Machine<'_> {
+    fn address(&self, protocol: Protocol) -> Option<SocketAddr> {
+        match protocol {
+            Protocol::Http => self.http,
+            Protocol::Dns => self.dns,
+        }
+    }
 }
 
 /// A machine that runs.
@@ -122,7 +186,7 @@ impl Guest {
     /// Waits for what happens, until QEMU has ended.
     fn attend(
         &mut self,
-        address: SocketAddr,
+        machine: &Machine<'_>,
         signals: &Receiver<i32>,
         events: &Receiver<Event>,
         sender: &Sender<Event>,
@@ -130,12 +194,17 @@ impl Guest {
         let mut stopping: Option<Instant> = None;
         loop {
             match events.recv_timeout(TICK) {
-                Ok(Event::Listening) => {
-                    let sender = sender.clone();
-                    thread::spawn(move || probe(address, &sender));
+                Ok(Event::Listening(protocol)) => {
+                    if let Some(address) = machine.address(protocol) {
+                        let sender = sender.clone();
+                        thread::spawn(move || probe(protocol, address, &sender));
+                    }
                 }
-                Ok(Event::Answered) => {
-                    super::super::print(format!("listening http://{address}/\n").as_bytes())?;
+                Ok(Event::Answered(protocol)) => {
+                    if let Some(address) = machine.address(protocol) {
+                        let line = format!("listening {}\n", protocol.shown(address));
+                        super::super::print(line.as_bytes())?;
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 // The console has ended, and soon QEMU.
@@ -193,9 +262,14 @@ fn show(console: ChildStdout, events: &Sender<Event>) {
     for line in BufReader::new(console).split(b'\n') {
         let Ok(line) = line else { return };
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
-        if line.starts_with(b"listening http://") {
-            // The other end is there for as long as the guest runs.
-            let _ = events.send(Event::Listening);
+        for (start, protocol) in [
+            (&b"listening http://"[..], Protocol::Http),
+            (b"listening dns://", Protocol::Dns),
+        ] {
+            if line.starts_with(start) {
+                // The other end is there for as long as the guest runs.
+                let _ = events.send(Event::Listening(protocol));
+            }
         }
         let mut stderr = io::stderr().lock();
         let shown = stderr
@@ -208,27 +282,44 @@ fn show(console: ChildStdout, events: &Sender<Event>) {
 }
 
 /// Asks until there is an answer: the way through QEMU's network takes a moment.
-fn probe(address: SocketAddr, events: &Sender<Event>) {
+fn probe(protocol: Protocol, address: SocketAddr, events: &Sender<Event>) {
+    let mut reached = address;
+    // Always of IPv4: see `free_address`.
+    if address.ip().is_unspecified() {
+        reached.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
     for _ in 0..200 {
-        if answers(address).is_ok_and(|answers| answers) {
-            let _ = events.send(Event::Answered);
+        let answers = match protocol {
+            Protocol::Http => answers_http(reached),
+            Protocol::Dns => answers_dns(reached),
+        };
+        if answers.is_ok_and(|answers| answers) {
+            let _ = events.send(Event::Answered(protocol));
             return;
         }
         thread::sleep(TICK);
     }
     report::tell(&Diagnostic::warning(format!(
-        "the guest listens, and does not answer at http://{address}/"
+        "the guest listens, and does not answer at {}",
+        protocol.shown(address)
     )));
 }
 
-fn answers(address: SocketAddr) -> io::Result<bool> {
-    let mut reached = address;
-    if address.ip().is_unspecified() {
-        reached.set_ip(match address {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
+/// Asks for the root's SOA, which is answered by all servers, if only with a
+/// refusal.
+fn answers_dns(reached: SocketAddr) -> io::Result<bool> {
+    const QUERY: &[u8; 17] = b"\x12\x34\0\0\0\x01\0\0\0\0\0\0\0\0\x06\0\x01";
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    socket.set_read_timeout(Some(Duration::from_millis(500)))?;
+    socket.connect(reached)?;
+    socket.send(QUERY)?;
+    let mut answer = [0; 512];
+    let length = socket.recv(&mut answer)?;
+    // The same number, and the bit of responses.
+    Ok(matches!(answer.get(..length), Some([0x12, 0x34, flags, ..]) if flags & 0x80 != 0))
+}
+
+fn answers_http(reached: SocketAddr) -> io::Result<bool> {
     let limit = Duration::from_secs(2);
     let mut stream = TcpStream::connect_timeout(&reached, limit)?;
     stream.set_read_timeout(Some(limit))?;
@@ -239,11 +330,15 @@ fn answers(address: SocketAddr) -> io::Result<bool> {
 }
 
 /// The address to listen on, once it is known that nobody else does.
-pub(super) fn free_address(arguments: &Run) -> Result<SocketAddr, Failure> {
-    let wanted = arguments.http.as_deref().map_or(Ok(DEFAULT_ADDRESS), |it| {
+pub(super) fn free_address(
+    flag: &str,
+    given: Option<&str>,
+    port: u16,
+) -> Result<SocketAddr, Failure> {
+    let wanted = given.map_or(Ok((Ipv4Addr::LOCALHOST, port).into()), |it| {
         it.parse().map_err(|_| io::ErrorKind::InvalidInput)
     });
-    let wanted: SocketAddr = wanted.map_err(|error| failed("--http", &error.into()))?;
+    let wanted: SocketAddr = wanted.map_err(|error| failed(flag, &error.into()))?;
     if wanted.is_ipv6() {
         return Err(Failure::environment(
             Diagnostic::error(format!(
@@ -261,7 +356,7 @@ pub(super) fn free_address(arguments: &Run) -> Result<SocketAddr, Failure> {
             };
             Failure::environment(
                 Diagnostic::error(format!("`{wanted}` cannot be listened on: {why}"))
-                    .hint("choose another port with `--http PORT`"),
+                    .hint(format!("choose another port with `{flag} PORT`")),
             )
         })
 }

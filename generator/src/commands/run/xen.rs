@@ -24,7 +24,7 @@ use crate::{
     report::{self, Diagnostic},
 };
 
-use super::guest::{failed, free_address};
+use super::guest::{DEFAULT_HTTP_PORT, failed, free_address};
 
 /// How long a guest may take to shut down.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(15);
@@ -174,7 +174,7 @@ fn in_lab(
             ),
         )
     })?;
-    let address = free_address(arguments)?;
+    let address = free_address("--http", arguments.http.as_deref(), DEFAULT_HTTP_PORT)?;
     let script = folder.join("script");
     let mut create = format!(
         "set -e\nxl create -q guest.xl 'kernel=\"image\"' 'name=\"guest\"' 'cmdline=\"{} http=80\"'",

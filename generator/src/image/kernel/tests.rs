@@ -2,6 +2,7 @@
 //! second, through the real cargo.
 
 use super::*;
+use crate::image::release;
 use std::{
     fs,
     path::Path,
@@ -66,6 +67,7 @@ fn get(environment: &Environment, sources: &Sources) -> (Result<Kernel, KernelEr
         sources,
         target: Target::Unix,
         features: &[],
+        exact: false,
     };
     let kernel = wanted.get(&told);
     (kernel, told.0.into_inner().expect("no panic"))
@@ -202,7 +204,7 @@ fn builds_at_the_same_time_compile_once() {
     let machine = Machine::new();
     let sources = Arc::new(stand_in(MAIN));
     let start = Barrier::new(3);
-    let told: Vec<Vec<String>> = std::thread::scope(|threads| {
+    let told: Vec<Vec<String>> = thread::scope(|threads| {
         let builds: Vec<_> = (0..3)
             .map(|_| {
                 threads.spawn(|| {
@@ -231,17 +233,27 @@ fn a_release_needs_no_compiler_and_no_cache() {
     let machine = Machine::new();
     let sources = stand_in(MAIN);
     let kernel = machine.get(&sources).0.expect("compiles");
-    let share = machine.path().join("release/share/applgen");
-    fs::create_dir_all(&share).expect("creates");
-    fs::rename(
-        machine.path().join("a cache/kernels"),
-        share.join("kernels"),
-    )
-    .expect("moves");
-    let released = Environment::installed_at(machine.path().join("release/bin/applgen"));
+    let section = machine.path().join("section");
+    let packed = release::pack(&release::Origin::default(), std::slice::from_ref(&kernel));
+    fs::write(&section, packed.expect("packs")).expect("writes");
+    let executable = machine.path().join("applgen");
+    let added = Command::new("objcopy")
+        .arg(format!(
+            "--add-section={}={}",
+            release::SECTION,
+            section.display()
+        ))
+        .arg("/bin/sh")
+        .arg(&executable)
+        .status();
+    assert!(added.expect("objcopy runs").success());
+    let released = Environment::installed_at(executable);
     let (found, told) = get(&released, &sources);
     assert!(found.expect("prebuilt") == kernel);
     assert!(told.is_empty(), "{told:?}");
+    let own = released.with("APPLGEN_KERNELS", "compile");
+    let error = get(&own, &sources).0.expect_err("no compiler");
+    assert!(matches!(error, KernelError::NoCache));
 }
 
 #[test]

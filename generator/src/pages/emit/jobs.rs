@@ -1,12 +1,13 @@
 //! The pages that templates make: which there are, and what each of them sees.
 
-use tera::Value;
+use tera::{Context, Value};
 
 use super::Emitter;
 use crate::{
     pages::{
         engine,
         library::Terms,
+        memory,
         pagers::{self, Pager},
     },
     report::{Diagnostic, Place},
@@ -159,14 +160,62 @@ impl Emitter<'_> {
                 .or_else(|| Some(Place::file(job.origin.as_str())));
             return Err(Box::new(diagnostic));
         }
-        engine::seed(&job.path);
-        let mut context = self.engine.context(&job.lang);
-        context.insert("current_path", &job.path);
-        context.insert("current_url", &job.permalink);
+        let slot = || {
+            let inputs = (&job.template, &job.permalink, &job.lang, self.inputs(job));
+            let inputs = memory::hash((self.kept.surroundings, inputs));
+            (format!("page {}", job.path), inputs)
+        };
+        self.remember(slot, || {
+            engine::seed(&job.path);
+            self.engine.render(&job.template, &self.context(job))
+        })
+    }
+
+    /// A hash of what the page's template sees of its subject.
+    fn inputs(&self, job: &Job) -> u64 {
+        let of = |entries: &[usize]| self.values.hashes_of(entries);
+        let pages_of = |pager: &Option<(Pager, usize)>, all: &[usize]| match pager {
+            None => (of(all), 0, 0, all.len()),
+            Some((pager, count)) => (of(&pager.pages), pager.index, *count, all.len()),
+        };
         match &job.subject {
-            Subject::Page(at) => context.insert("page", &self.values.page(*at)),
+            Subject::Page(at) => {
+                let around = &self.library.around[*at];
+                memory::hash((
+                    of(&[*at]),
+                    [around.lower, around.higher].map(|at| at.map(|at| of(&[at]))),
+                ))
+            }
             Subject::Section(at, pager) => {
-                context.insert("section", &self.values.section(*at, pager.is_none()));
+                let meta = &self.library.entries[*at].meta;
+                let pages = pages_of(pager, &self.library.around[*at].pages);
+                memory::hash((of(&[*at]), pages, &meta.paginate_path, meta.paginate_by))
+            }
+            Subject::List(n) => {
+                let terms = self.library.taxonomies[*n].terms.iter();
+                let terms: Vec<_> = terms
+                    .map(|term| (&term.name, &term.permalink, of(&term.pages)))
+                    .collect();
+                memory::hash(terms)
+            }
+            Subject::Term(n, m, pager) => {
+                let term = &self.library.taxonomies[*n].terms[*m];
+                let pages = pages_of(pager, &term.pages);
+                memory::hash((&term.name, &term.permalink, of(&term.pages), pages))
+            }
+        }
+    }
+
+    /// What the page's template sees.
+    fn context(&self, job: &Job) -> Context {
+        let mut context = self.engine.context(&job.lang);
+        let mut put = |key: &str, value: Value| engine::put(&mut context, key, value);
+        put("current_path", job.path.as_str().into());
+        put("current_url", job.permalink.as_str().into());
+        match &job.subject {
+            Subject::Page(at) => put("page", self.values.page(*at)),
+            Subject::Section(at, pager) => {
+                put("section", self.values.section(*at, pager.is_none()));
                 if let Some((pager, count)) = pager {
                     let entry = &self.library.entries[*at];
                     let by = entry.meta.paginate_by.unwrap_or(1);
@@ -179,29 +228,29 @@ impl Emitter<'_> {
                         by,
                         total,
                     );
-                    context.insert("paginator", &value);
+                    put("paginator", value);
                 }
             }
             Subject::List(n) => {
                 let terms = &self.library.taxonomies[*n];
-                context.insert("taxonomy", &terms.taxonomy.to_value());
-                context.insert("terms", &self.values.terms(terms));
+                put("taxonomy", terms.taxonomy.to_value());
+                put("terms", self.values.terms(terms));
             }
             Subject::Term(n, m, pager) => {
                 let terms = &self.library.taxonomies[*n];
                 let term = &terms.terms[*m];
-                context.insert("taxonomy", &terms.taxonomy.to_value());
-                context.insert("term", &self.values.term(term, true));
+                put("taxonomy", terms.taxonomy.to_value());
+                put("term", self.values.term(term, true));
                 if let Some((pager, count)) = pager {
                     let word = terms.taxonomy.paginate_path.as_deref().unwrap_or("page");
                     let by = terms.taxonomy.paginate_by.unwrap_or(1);
                     let value =
                         self.paginator(pager, *count, &term.path, word, by, term.pages.len());
-                    context.insert("paginator", &value);
+                    put("paginator", value);
                 }
             }
         }
-        self.engine.render(&job.template, &context)
+        context
     }
 
     fn paginator(

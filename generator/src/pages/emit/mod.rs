@@ -11,11 +11,13 @@ use rayon::prelude::*;
 use tera::Context;
 
 use super::{
-    engine::Engine,
+    Kept,
+    engine::{Engine, Shared},
     feeds::Feed,
     library::Library,
     markdown::{self, Rendered},
-    minify,
+    memory::{self, Memory},
+    minify, sass,
     values::Values,
 };
 use crate::{
@@ -32,11 +34,13 @@ pub struct Emitter<'a> {
     /// Their texts.
     pub rendered: &'a [Rendered],
     /// How templates see them.
-    pub values: &'a Values<'a>,
+    pub values: &'a Values,
     /// The templates.
     pub engine: &'a Engine,
     /// When files were touched.
     pub dates: &'a Dates,
+    /// What was made before.
+    pub kept: Kept<'a>,
 }
 
 impl Emitter<'_> {
@@ -106,12 +110,23 @@ impl Emitter<'_> {
         )
     }
 
+    /// A rendering, as it was where nothing is different that it depends on.
+    pub fn remember(
+        &self,
+        slot: impl FnOnce() -> (String, u64),
+        make: impl FnOnce() -> Result<String, Box<Diagnostic>>,
+    ) -> Result<String, Box<Diagnostic>> {
+        let shared = &self.engine.shared;
+        memory::get(self.kept.memory, slot, Some(shared), make, Result::is_ok)
+    }
+
     /// Renders something that a file of the same path takes the place of.
     pub fn optional(
         &self,
         path: &str,
         template: &str,
-        context: &Context,
+        inputs: u64,
+        context: impl FnOnce() -> Context,
         output: &mut Output,
     ) -> Result<(), Failure> {
         let at = UrlPath::from(path);
@@ -126,9 +141,13 @@ impl Emitter<'_> {
                 .hint("`atom.xml` and `rss.xml` are built in; write any other into `templates/`"),
             ));
         }
+        let slot = || {
+            let inputs = memory::hash((self.kept.surroundings, inputs));
+            (format!("page {path}"), inputs)
+        };
+        let make = || self.engine.render(template, &context());
         let text = self
-            .engine
-            .render(template, context)
+            .remember(slot, make)
             .map_err(|diagnostic| Failure::site(*diagnostic))?;
         let media_type = media_type(path, &text);
         let text = match self.engine.shared.settings.minify_html && path.ends_with(".html") {
@@ -199,37 +218,35 @@ impl Emitter<'_> {
     ) -> Result<(), Failure> {
         let shared = &self.engine.shared;
         let mut taken = BTreeSet::new();
-        {
-            for sheet in shared.sheets() {
-                let sheet = match sheet {
-                    Ok(sheet) => sheet,
-                    Err(diagnostic) => {
-                        diagnostics.push(diagnostic.clone());
-                        continue;
-                    }
-                };
-                if !taken.insert(sheet.path.clone()) {
+        for sheet in shared.sheets() {
+            let sheet = match sheet {
+                Ok(sheet) => sheet,
+                Err(diagnostic) => {
+                    diagnostics.push(diagnostic.clone());
                     continue;
                 }
-                let path = UrlPath::of_file(&UrlPath::root(), Path::new(&sheet.path));
-                if let Some(resource) = output.resources.get(&path) {
-                    diagnostics.push(
-                        Diagnostic::warning(format!(
-                            "`{}` is served, and not what `{}` compiles to",
-                            resource.origin, sheet.origin
-                        ))
-                        .hint("remove one of them"),
-                    );
-                    continue;
-                }
-                self.put(
-                    output,
-                    path,
-                    sheet.css.clone().into_bytes(),
-                    "text/css; charset=utf-8",
-                    &sheet.origin,
-                )?;
+            };
+            if !taken.insert(sheet.path.clone()) {
+                continue;
             }
+            let path = UrlPath::of_file(&UrlPath::root(), Path::new(&sheet.path));
+            if let Some(resource) = output.resources.get(&path) {
+                diagnostics.push(
+                    Diagnostic::warning(format!(
+                        "`{}` is served, and not what `{}` compiles to",
+                        resource.origin, sheet.origin
+                    ))
+                    .hint("remove one of them"),
+                );
+                continue;
+            }
+            self.put(
+                output,
+                path,
+                sheet.css.clone().into_bytes(),
+                "text/css; charset=utf-8",
+                &sheet.origin,
+            )?;
         }
         if let Some(highlighting) = &shared.settings.markdown.highlighting
             && highlighting.classes
@@ -311,7 +328,14 @@ impl Emitter<'_> {
         let made: Vec<_> = jobs
             .into_par_iter()
             .map(|(path, job)| {
-                let bytes = job.run(shared.limit_bytes);
+                // The path says what is in it.
+                let bytes = memory::get(
+                    self.kept.memory,
+                    || (format!("image {path}"), 0),
+                    None,
+                    || job.run(shared.limit_bytes),
+                    Result::is_ok,
+                );
                 (path, job, bytes)
             })
             .collect();
@@ -343,5 +367,33 @@ fn media_type(path: &str, text: &str) -> &'static str {
         "js" => "text/javascript; charset=utf-8",
         "html" | "htm" => "text/html; charset=utf-8",
         _ => "text/plain; charset=utf-8",
+    }
+}
+
+/// The style sheets of a folder, as they are known or made from all that is in it.
+pub(super) fn remembered_sheets(
+    shared: &Shared,
+    memory: &Memory,
+    directory: &str,
+) -> Vec<Result<sass::Sheet, Failure>> {
+    let make = || sass::compile(&shared.files, directory, shared.limit_bytes);
+    let slot = || {
+        let texts: Vec<_> = shared
+            .files
+            .below(directory)
+            .map(|(path, file)| (path, file.read(shared.limit_bytes).unwrap_or_default()))
+            .collect();
+        (format!("sass {directory}"), memory::hash(texts))
+    };
+    let compiled = memory::get(
+        Some(memory),
+        slot,
+        None,
+        || make().into_iter().collect::<Result<Vec<_>, _>>().ok(),
+        Option::is_some,
+    );
+    match compiled {
+        Some(sheets) => sheets.into_iter().map(Ok).collect(),
+        None => make(),
     }
 }

@@ -4,7 +4,12 @@
 use tera::Value;
 
 use super::{Emitter, jobs::Subject, media_type};
-use crate::{failure::Failure, output::Output, pages::search, site::UrlPath};
+use crate::{
+    failure::Failure,
+    output::Output,
+    pages::{engine, memory, search},
+    site::UrlPath,
+};
 
 /// A sitemap holds so many pages; beyond, there are several.
 const SITEMAP_ENTRIES: usize = 30_000;
@@ -14,15 +19,15 @@ impl Emitter<'_> {
     pub fn rest(&self, output: &mut Output) -> Result<(), Failure> {
         let settings = &self.engine.shared.settings;
         let lang = &settings.default_language;
-        let context = self.engine.context(lang);
+        let context = || self.engine.context(lang);
         if self.engine.has("404.html") {
-            self.optional("/404.html", "404.html", &context, output)?;
+            self.optional("/404.html", "404.html", 0, context, output)?;
         }
         if settings.generate_sitemap {
             self.sitemap(output)?;
         }
         if settings.generate_robots_txt {
-            self.optional("/robots.txt", "robots.txt", &context, output)?;
+            self.optional("/robots.txt", "robots.txt", 0, context, output)?;
         }
         // The default language decides whether there is a search at all.
         let search = settings.language(lang).build_search_index;
@@ -74,25 +79,32 @@ impl Emitter<'_> {
             entries.insert(job.permalink, entry);
         }
         let entries: Vec<Value> = entries.into_values().collect();
-        let context = |key: &str, value: &Value| {
-            let mut context = self.engine.context(&settings.default_language);
-            context.insert(key, value);
-            context
+        let mut make = |path: &str, template: &str, key: &str, values: Vec<Value>| {
+            let values = Value::Array(values);
+            let inputs = self.kept.memory.map_or(0, |_| memory::hash_value(&values));
+            let context = || {
+                let mut context = self.engine.context(&settings.default_language);
+                engine::put(&mut context, key, values);
+                context
+            };
+            self.optional(path, template, inputs, context, output)
         };
         if entries.len() <= SITEMAP_ENTRIES {
-            let context = context("entries", &Value::Array(entries));
-            return self.optional("/sitemap.xml", "sitemap.xml", &context, output);
+            return make("/sitemap.xml", "sitemap.xml", "entries", entries);
         }
         let mut sitemaps = Vec::new();
         for (n, part) in entries.chunks(SITEMAP_ENTRIES).enumerate() {
             let name = format!("sitemap{}.xml", n + 1);
-            let part = context("entries", &Value::Array(part.to_vec()));
-            self.optional(&format!("/{name}"), "sitemap.xml", &part, output)?;
+            make(&format!("/{name}"), "sitemap.xml", "entries", part.to_vec())?;
             sitemaps.push(Value::String(
                 settings.permalink(&name).trim_end_matches('/').to_owned(),
             ));
         }
-        let context = context("sitemaps", &Value::Array(sitemaps));
-        self.optional("/sitemap.xml", "split_sitemap_index.xml", &context, output)
+        make(
+            "/sitemap.xml",
+            "split_sitemap_index.xml",
+            "sitemaps",
+            sitemaps,
+        )
     }
 }

@@ -66,7 +66,7 @@ impl Filter for Markdown {
         let engine = shared
             .engine()
             .ok_or_else(|| Error::msg("`markdown`: the templates are not loaded yet"))?;
-        let address = |path: &str| shared.addresses.get(path).cloned();
+        let address = |path: &str| shared.address(path);
         let around = Surroundings {
             settings: &shared.settings,
             engine: &engine,

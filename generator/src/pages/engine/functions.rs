@@ -6,7 +6,11 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use tera::{Error, Function, Result, Tera, Value};
 
-use super::{Shared, data, guard, images, metadata};
+use super::{
+    Shared, data, guard, images, metadata,
+    trace::{self, Asked},
+};
+use crate::pages::{memory, values::Values};
 use crate::report::Diagnostic;
 
 type Run = fn(&Arc<Shared>, &Given<'_>) -> Result<Value>;
@@ -21,6 +25,7 @@ struct Call {
 
 impl Function for Call {
     fn call(&self, arguments: Arguments<'_>) -> Result<Value> {
+        trace::asks(self.name, arguments);
         (self.run)(
             &self.shared,
             &Given {
@@ -101,27 +106,47 @@ impl Given<'_> {
     }
 }
 
+/// A hash of what a question is answered with now.
+pub fn answer(shared: &Arc<Shared>, asked: &Asked) -> u64 {
+    let given = Given {
+        name: asked.name,
+        arguments: &asked.arguments,
+    };
+    if asked.name == trace::ADDRESS {
+        let path = given.text("path").ok().flatten().unwrap_or_default();
+        return memory::hash(shared.addresses.get(path));
+    }
+    let Some((_, run)) = FUNCTIONS.iter().find(|(name, _)| *name == asked.name) else {
+        return 0;
+    };
+    match run(shared, &given) {
+        Ok(value) => memory::hash_value(&value),
+        Err(error) => memory::hash(("error", error.to_string())),
+    }
+}
+
+const FUNCTIONS: [(&str, Run); 16] = [
+    ("get_page", get_page),
+    ("get_section", get_section),
+    ("get_taxonomy", get_taxonomy),
+    ("get_taxonomy_term", get_taxonomy_term),
+    ("get_taxonomy_url", get_taxonomy_url),
+    ("get_url", get_url),
+    ("get_hash", get_hash),
+    ("get_file_hash", get_hash),
+    ("get_image_metadata", metadata::get_image_metadata),
+    ("resize_image", images::resize_image),
+    ("load_data", data::load_data),
+    ("trans", trans),
+    ("now", now),
+    ("get_env", get_env),
+    ("get_random", get_random),
+    ("range", range),
+];
+
 /// Makes them known.
 pub fn register(tera: &mut Tera, shared: &Arc<Shared>) {
-    let functions: [(&'static str, Run); 16] = [
-        ("get_page", get_page),
-        ("get_section", get_section),
-        ("get_taxonomy", get_taxonomy),
-        ("get_taxonomy_term", get_taxonomy_term),
-        ("get_taxonomy_url", get_taxonomy_url),
-        ("get_url", get_url),
-        ("get_hash", get_hash),
-        ("get_file_hash", get_hash),
-        ("get_image_metadata", metadata::get_image_metadata),
-        ("resize_image", images::resize_image),
-        ("load_data", data::load_data),
-        ("trans", trans),
-        ("now", now),
-        ("get_env", get_env),
-        ("get_random", get_random),
-        ("range", range),
-    ];
-    for (name, run) in functions {
+    for (name, run) in FUNCTIONS {
         tera.register_function(
             name,
             Call {
@@ -148,7 +173,7 @@ fn missing<'a>(
     given: &Given<'_>,
     what: &str,
     path: &str,
-    known: impl Iterator<Item = &'a String>,
+    known: impl Iterator<Item = &'a String> + 'a,
 ) -> Error {
     let near = crate::report::did_you_mean(path, known.map(String::as_str));
     given.error(match near {
@@ -170,9 +195,9 @@ fn get_page(shared: &Arc<Shared>, given: &Given<'_>) -> Result<Value> {
         given.text("lang")?,
     );
     let contents = shared.contents();
-    match contents.pages.get(&path) {
-        Some(page) => Ok(Value::clone(page)),
-        None => Err(missing(given, "page", &path, contents.pages.keys())),
+    match contents.find(&path, false) {
+        Some(at) => Ok(contents.page(at)),
+        None => Err(missing(given, "page", &path, contents.files(false))),
     }
 }
 
@@ -183,36 +208,24 @@ fn get_section(shared: &Arc<Shared>, given: &Given<'_>) -> Result<Value> {
         given.text("lang")?,
     );
     let contents = shared.contents();
-    let Some(section) = contents.sections.get(&path) else {
-        return Err(missing(given, "section", &path, contents.sections.keys()));
+    let Some(at) = contents.find(&path, true) else {
+        return Err(missing(given, "section", &path, contents.files(true)));
     };
-    if !given.flag("metadata_only", false)? {
-        return Ok(Value::clone(section));
+    let is_light = given.flag("metadata_only", false)?;
+    let mut section = contents.section(at, !is_light);
+    if is_light {
+        section["subsections"] = Value::Array(Vec::new());
     }
-    let Value::Object(map) = &**section else {
-        return Ok(Value::Null);
-    };
-    let light = map.iter().map(|(key, value)| {
-        let value = match key.as_str() {
-            "pages" | "subsections" => Value::Array(Vec::new()),
-            _ => value.clone(),
-        };
-        (key.clone(), value)
-    });
-    Ok(Value::Object(light.collect()))
+    Ok(section)
 }
 
-fn taxonomy(shared: &Shared, given: &Given<'_>) -> Result<Option<Arc<Value>>> {
-    let kind = given.needed("kind")?.to_owned();
+/// The number of a taxonomy; none where it is not there and need not be.
+fn taxonomy(shared: &Shared, contents: &Values, given: &Given<'_>) -> Result<Option<usize>> {
+    let kind = given.needed("kind")?;
     let lang = given
         .text("lang")?
-        .unwrap_or(&shared.settings.default_language)
-        .to_owned();
-    let contents = shared.contents();
-    let found = contents
-        .taxonomies
-        .get(&(kind.clone(), lang.clone()))
-        .cloned();
+        .unwrap_or(&shared.settings.default_language);
+    let found = contents.taxonomy(kind, lang);
     if found.is_none() && given.flag("required", true)? {
         return Err(given.error(format!("the language `{lang}` has no taxonomy `{kind}`")));
     }
@@ -220,31 +233,26 @@ fn taxonomy(shared: &Shared, given: &Given<'_>) -> Result<Option<Arc<Value>>> {
 }
 
 fn get_taxonomy(shared: &Arc<Shared>, given: &Given<'_>) -> Result<Value> {
-    Ok(taxonomy(shared, given)?.map_or(Value::Null, |found| Value::clone(&found)))
+    let contents = shared.contents();
+    let found = taxonomy(shared, &contents, given)?;
+    Ok(found.map_or(Value::Null, |at| contents.whole_taxonomy(at)))
 }
 
 fn get_taxonomy_term(shared: &Arc<Shared>, given: &Given<'_>) -> Result<Value> {
     let name = given.needed("term")?;
-    let Some(found) = taxonomy(shared, given)? else {
+    let contents = shared.contents();
+    let Some(at) = taxonomy(shared, &contents, given)? else {
         return Ok(Value::Null);
     };
     let slug = shared.settings.slugify_taxonomies.path(name);
-    let term = found["items"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find(|term| term["name"] == name || term["slug"] == slug.as_str());
-    let Some(term) = term else {
+    let mut terms = contents.library().taxonomies[at].terms.iter();
+    let Some(term) = terms.find(|term| term.name == name || term.slug == slug) else {
         if given.flag("required", true)? {
             return Err(given.error(format!("there is no term `{name}`")));
         }
         return Ok(Value::Null);
     };
-    let mut term = term.clone();
-    if !given.flag("include_pages", true)? {
-        term["pages"] = Value::Array(Vec::new());
-    }
-    Ok(term)
+    Ok(contents.term(term, given.flag("include_pages", true)?))
 }
 
 fn get_taxonomy_url(shared: &Arc<Shared>, given: &Given<'_>) -> Result<Value> {

@@ -13,6 +13,7 @@ mod guard;
 pub mod images;
 pub use guard::{STACK_BYTES, seed};
 mod metadata;
+pub mod trace;
 mod xml;
 
 use std::{
@@ -21,12 +22,14 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use tera::{Context, Tera, Value};
+use tera::{Context, Map, Tera, Value};
 
 use super::{
     files::Files,
+    memory,
     sass::{self, Sheet},
     settings::Settings,
+    values::Values,
 };
 use crate::{
     failure::Failure,
@@ -34,17 +37,6 @@ use crate::{
     report::{Diagnostic, Diagnostics, SourceText},
     templates,
 };
-
-/// Pages, sections and terms as templates see them.
-#[derive(Debug, Default)]
-pub struct Contents {
-    /// By path below `content/`.
-    pub pages: HashMap<String, Arc<Value>>,
-    /// By path below `content/`.
-    pub sections: HashMap<String, Arc<Value>>,
-    /// By name and language.
-    pub taxonomies: HashMap<(String, String), Arc<Value>>,
-}
 
 /// What functions and filters share.
 #[derive(Debug)]
@@ -63,11 +55,12 @@ pub struct Shared {
     /// The date of the build, if it has one (seconds since 1970).
     pub now: Option<i64>,
     /// Pages and sections, first without their texts.
-    pub contents: RwLock<Arc<Contents>>,
+    pub contents: RwLock<Arc<Values>>,
     /// Images that templates asked for, by the path that they will be served at.
     pub images: Mutex<BTreeMap<String, images::Job>>,
     /// What there is to say.
     pub told: Mutex<Diagnostics>,
+    answers: Mutex<HashMap<trace::Asked, u64>>,
     /// Compiled style sheets, once somebody asks.
     sheets: OnceLock<Vec<Result<Sheet, Diagnostic>>>,
     content_hash: OnceLock<String>,
@@ -122,12 +115,20 @@ impl Shared {
 
     /// The style sheets of the site, then those of its theme.
     pub fn sheets(&self) -> &[Result<Sheet, Diagnostic>] {
+        self.sheets_by(|directory| sass::compile(&self.files, directory, self.limit_bytes))
+    }
+
+    /// The same, where they are yet to be compiled, by `compile` of a folder.
+    pub fn sheets_by(
+        &self,
+        compile: impl Fn(&str) -> Vec<Result<Sheet, Failure>>,
+    ) -> &[Result<Sheet, Diagnostic>] {
         self.sheets.get_or_init(|| {
             let own = self.settings.compile_sass.then(|| "sass".to_owned());
             let theme = self.files.theme_directory("sass");
             own.into_iter()
                 .chain(theme)
-                .flat_map(|directory| sass::compile(&self.files, &directory, self.limit_bytes))
+                .flat_map(|directory| compile(&directory))
                 .map(|sheet| {
                     sheet.map_err(|failure| match failure.diagnostic {
                         Some(diagnostic) => *diagnostic,
@@ -165,6 +166,7 @@ impl Engine {
             contents: RwLock::default(),
             images: Mutex::default(),
             told: Mutex::default(),
+            answers: Mutex::default(),
             sheets: OnceLock::new(),
             content_hash: OnceLock::new(),
             contexts,
@@ -236,7 +238,50 @@ impl Shared {
         })
     }
 
-    fn contents(&self) -> Arc<Contents> {
+    /// The address of a file of `content/`; whoever asks depends on it.
+    pub fn address(&self, path: &str) -> Option<String> {
+        trace::asks_address(path);
+        self.addresses.get(path).cloned()
+    }
+
+    /// A hash of the answer to a question; each is asked once in a build.
+    pub fn answer(self: &Arc<Self>, asked: &trace::Asked) -> u64 {
+        let lock = || {
+            self.answers
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        };
+        let known = lock().get(asked).copied();
+        if let Some(known) = known {
+            return known;
+        }
+        let (answer, _) = trace::record(|| functions::answer(self, asked));
+        lock().insert(asked.clone(), answer);
+        answer
+    }
+
+    /// Makes pages and sections known, in the place of others.
+    pub fn publish(&self, values: Arc<Values>) {
+        if let Ok(mut slot) = self.contents.write() {
+            *slot = values;
+        }
+        if let Ok(mut answers) = self.answers.lock() {
+            answers.clear();
+        }
+    }
+
+    /// A hash of the templates.
+    pub fn templates_hash(&self) -> u64 {
+        let mut all: Vec<(&String, &str)> = self
+            .sources
+            .iter()
+            .map(|(name, source)| (name, source.text()))
+            .collect();
+        all.sort_unstable();
+        memory::hash(all)
+    }
+
+    fn contents(&self) -> Arc<Values> {
         match self.contents.read() {
             Ok(contents) => Arc::clone(&contents),
             Err(poisoned) => Arc::clone(&poisoned.into_inner()),
@@ -248,6 +293,14 @@ impl Shared {
         if let Ok(mut told) = self.told.lock() {
             told.push(diagnostic);
         }
+    }
+}
+
+/// Gives templates a value, which is not copied for it.
+pub fn put(context: &mut Context, key: &str, value: Value) {
+    let one = Map::from_iter([(key.to_owned(), value)]);
+    if let Ok(one) = Context::from_value(Value::Object(one)) {
+        context.extend(one);
     }
 }
 

@@ -9,7 +9,7 @@ use tera::{Map, Value};
 
 use super::{globs::Globs, slugs::Slugify};
 
-pub use read::parsed;
+pub use read::{keys, parsed};
 
 /// A taxonomy of one language.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -74,6 +74,11 @@ const MARKDOWN: [&str; 20] = [
     "extra_grammars",
 ];
 
+/// Every key there is, by the manual's heading.
+pub fn keys() -> Vec<(&'static str, &'static [&'static str])> {
+    vec![("Configuration", &TOP), ("Markdown", &MARKDOWN)]
+}
+
 impl Settings {
     /// Reads the configuration, and the theme's `theme.toml` for defaults of `[extra]`.
     pub fn parse(

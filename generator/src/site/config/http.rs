@@ -4,12 +4,17 @@
 //! [http]
 //! clean-urls = true                    # or "redirect", false
 //! security-headers = true
-//! content-security-policy = false      # or true, "generated", a policy of your own
+//! content-security-policy = "auto"     # or true, "generated", false, a policy of your own
 //! cors = "*"                           # or an origin; not sent without it
 //! cache-pages = "no-cache"
 //! cache-files = "no-cache"
 //! cache-redirects = "max-age=300"
 //! cache-fingerprinted = "max-age=31536000, immutable"
+//! idle-seconds = 60                    # 1 to 3600
+//! request-seconds = 20                 # 1 to 3600
+//! send-seconds = 30                    # 1 to 3600
+//! connections = 65536                  # 16 to 1000000
+//! connections-per-address = 16384      # 1 to 1000000
 //!
 //! [http.headers]
 //! "/*" = { "X-Robots-Tag" = "noindex", "X-Frame-Options" = false }
@@ -30,6 +35,7 @@
 
 use std::ops::Range;
 
+use applgen_bundle::http::Limits;
 use toml_edit::{Item, TableLike, Value};
 
 use super::Reader;
@@ -50,6 +56,8 @@ pub struct HttpConfig {
     pub policy: Policy,
     /// Rules.
     pub rules: Rules,
+    /// Limits of the image's server.
+    pub limits: Limits,
 }
 
 /// A virtual host.
@@ -81,7 +89,7 @@ pub enum Www {
     Add,
 }
 
-const HTTP_KEYS: [&str; 10] = [
+pub(super) const HTTP_KEYS: [&str; 15] = [
     "clean-urls",
     "security-headers",
     "content-security-policy",
@@ -90,11 +98,16 @@ const HTTP_KEYS: [&str; 10] = [
     "cache-files",
     "cache-fingerprinted",
     "cache-redirects",
+    "idle-seconds",
+    "request-seconds",
+    "send-seconds",
+    "connections",
+    "connections-per-address",
     "headers",
     "redirects",
 ];
-const REDIRECT_KEYS: [&str; 4] = ["from", "to", "status", "force"];
-const HOST_KEYS: [&str; 5] = ["names", "directory", "www", "redirects", "default"];
+pub(super) const REDIRECT_KEYS: [&str; 4] = ["from", "to", "status", "force"];
+pub(super) const HOST_KEYS: [&str; 5] = ["names", "directory", "www", "redirects", "default"];
 
 impl Reader<'_> {
     pub(super) fn http(&mut self, table: &dyn TableLike) -> HttpConfig {
@@ -119,6 +132,7 @@ impl Reader<'_> {
             Some((Some(true), _)) => policy.csp = Csp::All,
             Some((Some(false), _)) => policy.csp = Csp::Off,
             Some((None, item)) => match item.as_str() {
+                Some("auto") => policy.csp = Csp::Auto,
                 Some("generated") => policy.csp = Csp::Generated,
                 Some(text) if header_fault("Content-Security-Policy", text).is_none() => {
                     policy.csp = Csp::Text(text.to_owned());
@@ -126,7 +140,7 @@ impl Reader<'_> {
                 _ => self.error(
                     item.span(),
                     "`http.content-security-policy` cannot be this",
-                    "`true` for all pages, `\"generated\"` for those that applgen rendered, `false` (the default), or a policy of one line",
+                    "`\"auto\"` (the default), `true` for the whole policy on all pages, `\"generated\"` for those that applgen rendered, `false`, or a policy of one line",
                 ),
             },
         }
@@ -161,6 +175,7 @@ impl Reader<'_> {
                 Some((message, _)) => self.error(span, &message, "such as `public, max-age=3600`"),
             }
         }
+        self.limits(table, &mut config.limits);
         if let Some(headers) = self.table(table, "headers") {
             config.rules.headers = self.headers(headers);
         }
@@ -168,6 +183,49 @@ impl Reader<'_> {
             self.redirect_rule(entry, &mut config.rules);
         }
         config
+    }
+
+    fn limits(&mut self, table: &dyn TableLike, limits: &mut Limits) {
+        for (key, place) in [
+            ("idle-seconds", &mut limits.idle_seconds),
+            ("request-seconds", &mut limits.request_seconds),
+            ("send-seconds", &mut limits.send_seconds),
+        ] {
+            if let Some(seconds) = self.whole_number(table, key, 1, 3600) {
+                *place = seconds as u16;
+            }
+        }
+        for (key, least, place) in [
+            ("connections", 16, &mut limits.connections),
+            ("connections-per-address", 1, &mut limits.per_address),
+        ] {
+            if let Some(number) = self.whole_number(table, key, least, 1_000_000) {
+                *place = number;
+            }
+        }
+    }
+
+    fn whole_number(
+        &mut self,
+        table: &dyn TableLike,
+        key: &str,
+        least: u32,
+        most: u32,
+    ) -> Option<u32> {
+        let item = table.get(key)?;
+        let number = item.as_integer().and_then(|n| u32::try_from(n).ok());
+        let number = number.filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            self.error(
+                item.span(),
+                &format!("`http.{key}` must be a whole number from {least} to {most}"),
+                &format!(
+                    "write it without quotes, such as `{key} = {}`",
+                    least.max(30)
+                ),
+            );
+        }
+        number
     }
 
     fn headers(&mut self, table: &dyn TableLike) -> Vec<HeaderRule> {
@@ -389,7 +447,7 @@ mod tests {
     fn all_of_it_is_read() {
         let (config, told) = parse(
             "[http]\nclean-urls = \"redirect\"\nsecurity-headers = false\ncontent-security-policy = true\n\
-             cors = \"*\"\ncache-pages = \"max-age=60\"\ncache-files = \"\"\n\
+             cors = \"*\"\nidle-seconds = 5\nconnections-per-address = 7\ncache-pages = \"max-age=60\"\ncache-files = \"\"\n\
              [http.headers]\n\"/*\" = { X-A = \"b\", X-C = false }\n\
              [[http.redirects]]\nfrom = \"/a/*\"\nto = \"/b/:splat\"\nstatus = 302\nforce = true\n\
              [[http.redirects]]\nfrom = \"/gone\"\nstatus = 410\n\
@@ -401,6 +459,12 @@ mod tests {
         assert_eq!(policy.clean_urls, CleanUrls::Redirect);
         assert_eq!((policy.security_headers, &policy.csp), (false, &Csp::All));
         assert_eq!(policy.cors.as_deref(), Some("*"));
+        let expected = Limits {
+            idle_seconds: 5,
+            per_address: 7,
+            ..Limits::DEFAULT
+        };
+        assert_eq!(config.http.limits, expected);
         assert_eq!(
             (policy.cache_pages.as_str(), policy.cache_files.as_str()),
             ("max-age=60", "")
@@ -431,6 +495,9 @@ mod tests {
                 "did you mean `clean-urls`?",
             ),
             ("[http]\nclean-urls = 1\n", "2:14", "cannot be this"),
+            ("[http]\nidle-seconds = 0\n", "2:16", "from 1 to 3600"),
+            ("[http]\nsend-seconds = \"9\"\n", "2:16", "without quotes"),
+            ("[http]\nconnections = 15\n", "2:15", "from 16 to 1000000"),
             (
                 "[http]\nsecurity-headers = \"no\"\n",
                 "2:20",

@@ -66,6 +66,11 @@ const USED: [&str; 21] = [
     "summary",
 ];
 
+/// Every key that means something.
+pub fn keys() -> &'static [&'static str] {
+    &USED
+}
+
 /// What front matter said.
 #[derive(Debug, Default)]
 pub(super) struct FrontMatter {

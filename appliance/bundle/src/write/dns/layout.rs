@@ -184,6 +184,7 @@ impl<'z> Layout<'z> {
             zone.record_count as u32,
             0,
             0,
+            0,
         ] {
             self.push(number);
         }
@@ -247,7 +248,7 @@ impl<'z> Layout<'z> {
         for (key, node) in &zone.nodes {
             // Below a cut nothing answers: the cut is found in its place. But
             // DS records of a child that is here too are asked of its parent.
-            if !node.answers && !zone.children.contains(key) {
+            if !node.answers && !node.is_hash() && !zone.children.contains(key) {
                 continue;
             }
             let here = self.here();
@@ -282,15 +283,29 @@ impl<'z> Layout<'z> {
         }
     }
 
-    /// The owners of NSEC records in canonical order.
+    /// The owners of NSEC records in canonical order; of NSEC3 records where
+    /// the zone has those: all of them right below the apex, and so by hash.
     fn nsec(&mut self, number: usize, zone: &'z Zone, at: u32) {
+        let hashing = zone.hashing();
+        if let Some((iterations, salt)) = hashing {
+            self.put(at as usize + 32, self.here());
+            self.bytes.extend(iterations.to_le_bytes());
+            self.bytes.push(salt.len() as u8);
+            self.bytes.extend(salt);
+        }
         let here = self.here();
         let mut count = 0;
         for (key, node) in &zone.nodes {
-            let has = node.sets.get(&kind::NSEC);
-            if has.is_some_and(|set| !set.data.is_empty())
-                && let Some(&node) = self.nodes.get(&(number, key))
-            {
+            let is_link = match hashing {
+                Some(hashing) => {
+                    node.is_in_chain(hashing) && key.parent().as_ref() == Some(&zone.apex)
+                }
+                None => {
+                    let has = node.sets.get(&kind::NSEC);
+                    has.is_some_and(|set| !set.data.is_empty())
+                }
+            };
+            if is_link && let Some(&node) = self.nodes.get(&(number, key)) {
                 self.push(node);
                 count += 1;
             }

@@ -31,6 +31,8 @@ pub(crate) mod kind {
     pub const DNAME: u16 = 39;
     pub const RRSIG: u16 = 46;
     pub const NSEC: u16 = 47;
+    pub const NSEC3: u16 = 50;
+    pub const NSEC3PARAM: u16 = 51;
     pub const SVCB: u16 = 64;
     pub const HTTPS: u16 = 65;
 }

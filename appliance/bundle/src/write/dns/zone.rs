@@ -85,6 +85,26 @@ pub(super) struct Node {
     pub answers: bool,
 }
 
+impl Node {
+    /// Whether it is there for its NSEC3 record alone, and so no name of the
+    /// zone (RFC 5155 §7.2.8).
+    pub fn is_hash(&self) -> bool {
+        self.sets.contains_key(&kind::NSEC3) && self.sets.len() == 1
+    }
+
+    /// Whether it owns an NSEC3 record that was hashed so.
+    pub fn is_in_chain(&self, (iterations, salt): (u16, &[u8])) -> bool {
+        let set = self.sets.get(&kind::NSEC3);
+        set.is_some_and(|set| {
+            set.data.iter().any(|data| {
+                hash_fields(data).is_some_and(|(head, own, own_salt)| {
+                    head[0] == 1 && own == iterations && own_salt == salt
+                })
+            })
+        })
+    }
+}
+
 /// A zone.
 #[derive(Debug)]
 pub(super) struct Zone {
@@ -199,14 +219,17 @@ impl Zone {
         for (key, node) in &mut self.nodes {
             if let Some((above, flags)) = &cover
                 && key.is_at_or_below(above)
+                && !node.is_hash()
             {
                 node.cover = Some(above.clone());
                 node.flags = *flags;
                 continue;
             }
-            cover = None;
+            if !node.is_hash() {
+                cover = None;
+            }
             // Names at and below another zone's apex are that zone's.
-            node.answers = !foreign.iter().any(|apex| key.is_at_or_below(apex));
+            node.answers = !node.is_hash() && !foreign.iter().any(|apex| key.is_at_or_below(apex));
             let own = |kind: u16| {
                 let set = node.sets.get(&kind);
                 set.is_some_and(|set| !set.data.is_empty())
@@ -227,6 +250,21 @@ impl Zone {
                 cover.get_or_insert((key.clone(), flag::BELOW_DNAME));
             }
         }
+    }
+
+    /// How the NSEC3 records hash names that denials come from: iterations and
+    /// salt of the first NSEC3PARAM record that has a chain (RFC 5155 §4).
+    pub fn hashing(&self) -> Option<(u16, &[u8])> {
+        let parameters = self.nodes.get(&self.apex)?.sets.get(&kind::NSEC3PARAM)?;
+        let mut choices = parameters.data.iter().filter_map(|data| {
+            let (head, iterations, salt) = hash_fields(data)?;
+            // SHA-1, and no chain that is still being made.
+            (head == [1, 0]).then_some((iterations, salt))
+        });
+        choices.find(|&hashing| {
+            let mut nodes = self.nodes.values();
+            nodes.any(|node| node.is_in_chain(hashing))
+        })
     }
 
     /// The sets that go along with a set, and whether they must: addresses of
@@ -283,6 +321,13 @@ impl Zone {
         let there = node.flags & covered == 0 && self.nodes.contains_key(&wildcard);
         there.then_some(wildcard)
     }
+}
+
+/// Algorithm and flags, iterations and salt of NSEC3 and NSEC3PARAM records.
+fn hash_fields(data: &[u8]) -> Option<([u8; 2], u16, &[u8])> {
+    let (&[algorithm, flags, i0, i1, length], rest) = data.split_first_chunk()?;
+    let salt = rest.get(..length.into())?;
+    Some(([algorithm, flags], u16::from_be_bytes([i0, i1]), salt))
 }
 
 /// The apexes below one that no other zone lies between.

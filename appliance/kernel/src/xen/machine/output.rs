@@ -1,7 +1,7 @@
 //! The console: the hypervisor's own (port 0xE9) until the paravirtual one is
 //! up, then that; errors go to both, since whoever looks may look at either.
 
-use core::{cell::Cell, fmt};
+use core::cell::Cell;
 
 use super::{MACHINE, hypercall};
 use crate::{
@@ -26,46 +26,27 @@ pub(super) static RING: Ring = Ring(Cell::new(None));
 /// Nothing is to be done before the first line.
 pub fn init() {}
 
-/// The console as a place for text.
-#[derive(Debug, Clone, Copy)]
-pub struct Serial;
-
-impl fmt::Write for Serial {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        match RING.0.get() {
-            // Terminals want both; the ring goes to one.
-            Some(ring) => {
-                for line in text.split_inclusive('\n') {
-                    match line.strip_suffix('\n') {
-                        Some(line) => {
-                            ring.write(&MACHINE, line.as_bytes());
-                            ring.write(&MACHINE, b"\r\n");
-                        }
-                        None => ring.write(&MACHINE, line.as_bytes()),
-                    }
-                }
-            }
-            None => say_to_hypervisor(text),
-        }
-        Ok(())
+/// Writes text to the console.
+pub fn write(text: &str) {
+    let Some(ring) = RING.0.get() else {
+        return write_to_hypervisor(text);
+    };
+    let mut rest = text.as_bytes();
+    while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+        let (line, behind) = rest.split_at(end);
+        ring.write(&MACHINE, line);
+        // Terminals want both; the ring goes to one.
+        ring.write(&MACHINE, b"\r\n");
+        rest = behind.get(1..).unwrap_or_default();
     }
+    ring.write(&MACHINE, rest);
 }
 
-fn say_to_hypervisor(text: &str) {
+/// Writes text to the hypervisor's console, whatever else is up.
+pub fn write_to_hypervisor(text: &str) {
     for byte in text.bytes() {
         // SAFETY: Xen takes the byte; elsewhere nobody does.
         unsafe { out8(HYPERVISOR, byte) };
-    }
-}
-
-/// Text for the hypervisor's console, whatever else is up.
-#[derive(Debug, Clone, Copy)]
-pub struct Hypervisor;
-
-impl fmt::Write for Hypervisor {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        say_to_hypervisor(text);
-        Ok(())
     }
 }
 

@@ -3,17 +3,17 @@
 extern crate alloc;
 
 use alloc::{boxed::Box, vec::Vec};
-use core::fmt::{self, Display, Write};
-
 use applgen_bundle::{
     Bundle,
     boot::{Keys, Words},
+    show::Show,
 };
 use applgen_net::{Line, Now, SEED_BYTES, Server, Setup, nic::Nic};
 
-use super::{HypervisorConsole, MACHINE, Machine, Serial, fail, off, reboot};
+use super::{MACHINE, Machine, fail, off, reboot, write, write_to_hypervisor};
 use crate::{
     exit::Exit,
+    start::say,
     x86_64::cpu,
     xen::{
         Hypervisor, PAGE_BYTES, Page, Store, StoreError, Transaction,
@@ -40,21 +40,19 @@ struct Lines;
 
 impl applgen_net::Console for Lines {
     fn line(&mut self, _: Line, text: &str) {
-        say(&text);
+        say(&[&text]);
     }
 
     fn access(&mut self, part: &str) {
-        let _ = Serial.write_str(part);
+        write(part);
     }
 }
 
-fn say(message: &dyn Display) {
-    let _ = writeln!(Serial, "{message}");
-}
-
-fn stop(why: Exit, message: &dyn Display) -> ! {
-    say(&format_args!("error: {message}"));
-    let _ = writeln!(HypervisorConsole, "error: {message}");
+/// Says what is wrong, on both consoles, and stops.
+fn stop(why: Exit, message: &[&dyn Show]) -> ! {
+    let line: &[&dyn Show] = &[&"error: ", &message, &"\n"];
+    line.show(&mut write);
+    line.show(&mut write_to_hypervisor);
     fail(why)
 }
 
@@ -63,21 +61,33 @@ fn stop(why: Exit, message: &dyn Display) -> ! {
 pub fn serve(words: Words<'static>, bundle: Bundle<'static>, heap_left: impl Fn() -> usize) -> ! {
     let started = match MACHINE.start() {
         Ok(started) => started,
-        Err(lacking) => stop(Exit::Machine, &lacking),
+        Err(lacking) => stop(Exit::Machine, &[&lacking]),
     };
     let mut store = started.store;
     let (major, minor) = started.version;
-    say(&format_args!(
-        "applgen {} on xen {major}.{minor}, {} kB of memory left",
-        env!("CARGO_PKG_VERSION"),
-        heap_left() / 1000
-    ));
+    say(&[
+        &concat!("applgen ", env!("CARGO_PKG_VERSION"), " on xen "),
+        &u64::from(major),
+        &".",
+        &u64::from(minor),
+        &", ",
+        &(heap_left() as u64 / 1000),
+        &" kB of memory left",
+    ]);
     let mut nic = match Netfront::new(&MACHINE, started.grants, memory(heap_left())) {
         Ok(nic) => nic,
-        Err(_) => stop(Exit::Network, &"the grant table is too small"),
+        Err(_) => stop(Exit::Network, &[&"the grant table is too small"]),
     };
     connect(&mut nic, &mut store);
-    let words = words.or(address(&nic, &mut store));
+    // XenStore has addresses alone.
+    let stored = address(&nic, &mut store);
+    let words = Words {
+        ip: words.ip.or(stored.ip),
+        gw: words.gw.or(stored.gw),
+        #[cfg(feature = "ipv6")]
+        ip6: words.ip6.or(stored.ip6),
+        ..words
+    };
     let mut control = Control::begin(&mut store);
 
     let setup = Setup {
@@ -89,7 +99,7 @@ pub fn serve(words: Words<'static>, bundle: Bundle<'static>, heap_left: impl Fn(
     };
     let mut server = match Server::new(&setup) {
         Ok(server) => server,
-        Err(error) => stop(Exit::Bundle, &error),
+        Err(error) => stop(Exit::Bundle, &[&error]),
     };
     let mut lines = Lines;
     loop {
@@ -124,6 +134,7 @@ pub fn serve(words: Words<'static>, bundle: Bundle<'static>, heap_left: impl Fn(
 
 /// Does what XenStore asks for; whether the server is to stop, for the first
 /// time.
+#[inline(never)]
 fn attend(
     store: &mut Store<'static, Machine>,
     nic: &mut Netfront<'static, Machine>,
@@ -136,14 +147,14 @@ fn attend(
         let was_up = nic.is_up();
         let done = nic.attend(store, fired);
         match (was_up, nic.is_up()) {
-            (true, false) => say(&"network: the backend went away"),
-            (false, true) => say(&"network: connected again"),
+            (true, false) => say(&[&"network: the backend went away"]),
+            (false, true) => say(&[&"network: connected again"]),
             _ => {}
         }
         if let Err(error) = done
             && error != LinkError::NoDevice
         {
-            say(&format_args!("network: {}", Told(error)));
+            say(&[&"network: ", &Told(error)]);
         }
     }
     fired & 1 << CONTROL != 0 && control.attend(store)
@@ -179,18 +190,20 @@ fn connect(nic: &mut Netfront<'static, Machine>, store: &mut Store<'static, Mach
             }
         }
         if let Err(error) = done {
-            stop(Exit::Network, &Told(error));
+            stop(Exit::Network, &[&Told(error)]);
         }
         if MACHINE.now() >= until {
             let state = nic.backend_state(store).unwrap_or(0);
             let error = nic.backend_error(store);
             stop(
                 Exit::Network,
-                &format_args!(
-                    "the network's backend stays in state {state} {}\n\nhint: is there a \
-                     bridge, and does the host run xen-netback?",
-                    error.as_str()
-                ),
+                &[
+                    &"the network's backend stays in state ",
+                    &u64::from(state),
+                    &" ",
+                    &error.as_str(),
+                    &"\n\nhint: is there a bridge, and does the host run xen-netback?",
+                ],
             );
         }
         MACHINE.wait(until);
@@ -198,6 +211,7 @@ fn connect(nic: &mut Netfront<'static, Machine>, store: &mut Store<'static, Mach
 }
 
 /// The address that the tool stack left in XenStore, if it did.
+#[inline(never)]
 fn address(
     nic: &Netfront<'static, Machine>,
     store: &mut Store<'static, Machine>,
@@ -208,10 +222,7 @@ fn address(
     let text = Box::leak(Box::new(text)).as_str();
     match Words::parse(text, Keys::GUEST) {
         Ok(words) => words,
-        Err(error) => stop(
-            Exit::Words,
-            &format_args!("the address in XenStore: {error}"),
-        ),
+        Err(error) => stop(Exit::Words, &[&"the address in XenStore: ", &error]),
     }
 }
 
@@ -223,7 +234,7 @@ fn seed() -> [u8; SEED_BYTES] {
             Some(number) => chunk.copy_from_slice(&number.to_le_bytes()),
             None => stop(
                 Exit::Entropy,
-                &"no randomness: the processor has no `rdrand`",
+                &[&"no randomness: the processor has no `rdrand`"],
             ),
         }
     }
@@ -244,10 +255,10 @@ impl Control {
         say_so(b"control/feature-poweroff");
         say_so(b"control/feature-reboot");
         if let Err(error) = store.watch(b"control/shutdown", CONTROL) {
-            say(&format_args!(
-                "control/shutdown is not watched: {}",
-                Told(LinkError::Store(error))
-            ));
+            say(&[
+                &"control/shutdown is not watched: ",
+                &Told(LinkError::Store(error)),
+            ]);
         }
         Self { wanted: None }
     }
@@ -263,14 +274,16 @@ impl Control {
             "" => return false,
             other => {
                 // Not acknowledged: the tool stack gives up, and says so.
-                say(&format_args!(
-                    "`{other}` is refused: this guest serves from where it is"
-                ));
+                say(&[
+                    &"`",
+                    &other,
+                    &"` is refused: this guest serves from where it is",
+                ]);
                 return false;
             }
         };
         let _ = store.write(Transaction::NONE, b"control/shutdown", b"");
-        say(&format_args!("`{}` was asked for", asked.as_str()));
+        say(&[&"`", &asked.as_str(), &"` was asked for"]);
         self.wanted.replace(wanted).is_none()
     }
 }
@@ -278,17 +291,24 @@ impl Control {
 /// A link's error for people.
 struct Told(LinkError);
 
-impl Display for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Show for Told {
+    fn show(&self, out: &mut dyn FnMut(&str)) {
         match self.0 {
             LinkError::NoDevice => {
-                f.write_str("no network interface\n\nhint: a `vif` line gives the domain one")
+                out("no network interface\n\nhint: a `vif` line gives the domain one");
             }
-            LinkError::Key(key) => write!(f, "`{key}` of the interface makes no sense"),
-            LinkError::NoRxCopy => f.write_str("the backend does not offer `feature-rx-copy`"),
-            LinkError::PagesInUse => f.write_str("a former backend still uses our pages"),
-            LinkError::Port(error) => write!(f, "xen gives no event channel: error {}", error.0),
-            LinkError::Store(error) => f.write_str(match error {
+            LinkError::Key(key) => {
+                out("`");
+                out(key);
+                out("` of the interface makes no sense");
+            }
+            LinkError::NoRxCopy => out("the backend does not offer `feature-rx-copy`"),
+            LinkError::PagesInUse => out("a former backend still uses our pages"),
+            LinkError::Port(error) => {
+                out("xen gives no event channel: error ");
+                error.0.show(out);
+            }
+            LinkError::Store(error) => out(match error {
                 StoreError::Absent => "XenStore lacks a key",
                 StoreError::Again => "XenStore is too busy for a transaction",
                 StoreError::Refused => "XenStore refuses",

@@ -240,8 +240,8 @@ impl<'h, H: Hypervisor> Store<'h, H> {
         let answer = answer.ok_or(StoreError::TooLong)?;
         match self.field(0) {
             ERROR => Err(match answer.strip_suffix(b"\0").unwrap_or(answer) {
-                b"ENOENT" => StoreError::Absent,
-                b"EAGAIN" => StoreError::Again,
+                error if error == b"ENOENT" => StoreError::Absent,
+                error if error == b"EAGAIN" => StoreError::Again,
                 _ => StoreError::Refused,
             }),
             answered if answered == kind => Ok(answer),

@@ -1,96 +1,10 @@
-//! Proofs that there is nothing, from NSEC records that a zone came with
-//! (RFC 4035 §3.1.3). Only for queries with DO, and only from signed zones.
+//! NSEC records: names in their canonical order (RFC 4034 §6.1).
 
-use crate::message::{Message, Owner, Section};
-use crate::question::QueryName;
-use crate::respond::kind;
 use applgen_bundle::dns::{Node, Zone};
 use core::cmp::Ordering;
 
-/// Of a delegation: its DS records, or that there are none (RFC 4035 §3.1.4).
-pub fn delegation<'b>(message: &mut Message<'_, 'b>, cut: Node<'b>) {
-    let Some(name) = cut.name() else { return };
-    let proof = cut.set(kind::DS).or_else(|| cut.set(kind::NSEC));
-    // Without a signature it proves nothing.
-    if let Some(set) = proof.filter(|set| set.signatures().is_some()) {
-        message.set(Section::Authority, Owner::Name(name), &set, set.ttl());
-    }
-}
-
-/// That a name has no records of the type.
-pub fn no_type<'b>(
-    message: &mut Message<'_, 'b>,
-    zone: Zone<'b>,
-    node: Node<'b>,
-    encloser: Option<Node<'b>>,
-    name: &QueryName,
-) {
-    if !wanted(message, zone) {
-        return;
-    }
-    if node.set(kind::NSEC).is_some() {
-        put(message, Some(node));
-    } else if encloser.is_none() {
-        // An empty non-terminal.
-        put(message, covering(zone, name.wire()));
-    }
-    if encloser.is_some() {
-        put(message, covering(zone, name.wire()));
-    }
-}
-
-/// That a name does not exist, and no wildcard stands for it.
-pub fn no_name<'b>(
-    message: &mut Message<'_, 'b>,
-    zone: Zone<'b>,
-    encloser: Node<'b>,
-    name: &QueryName,
-) {
-    if !wanted(message, zone) {
-        return;
-    }
-    put(message, covering(zone, name.wire()));
-    let Some(above) = encloser.name() else { return };
-    let mut wildcard = [0; 257];
-    let length = above.wire().len() + 2;
-    let bytes = b"\x01*".iter().chain(above.wire());
-    for (to, from) in wildcard.iter_mut().zip(bytes) {
-        *to = *from;
-    }
-    if let Some(wildcard) = wildcard.get(..length) {
-        put(message, covering(zone, wildcard));
-    }
-}
-
-/// That a name which a wildcard answered for does not exist itself.
-pub fn wildcard<'b>(
-    message: &mut Message<'_, 'b>,
-    zone: Zone<'b>,
-    _encloser: Node<'b>,
-    name: &QueryName,
-) {
-    if wanted(message, zone) {
-        put(message, covering(zone, name.wire()));
-    }
-}
-
-fn wanted(message: &Message<'_, '_>, zone: Zone<'_>) -> bool {
-    message.dnssec() && zone.nsec_count() > 0
-}
-
-/// Adds a node's NSEC record, once.
-fn put<'b>(message: &mut Message<'_, 'b>, node: Option<Node<'b>>) {
-    let set = node.and_then(|node| node.set(kind::NSEC));
-    let name = node.and_then(|node| node.name());
-    if let (Some(node), Some(set), Some(name)) = (node, set, name)
-        && message.is_new(node.id())
-    {
-        message.set(Section::Authority, Owner::Name(name), &set, set.ttl());
-    }
-}
-
 /// The owner of the NSEC record that covers a name: the last at or before it.
-fn covering<'b>(zone: Zone<'b>, name: &[u8]) -> Option<Node<'b>> {
+pub fn covering<'b>(zone: Zone<'b>, name: &[u8]) -> Option<Node<'b>> {
     let (mut low, mut high) = (0, zone.nsec_count());
     while low < high {
         let middle = low.midpoint(high);
