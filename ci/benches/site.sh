@@ -51,7 +51,8 @@ for pages in ${SITE_PAGES:-750 1000 10000}; do
     address=$(sed -n 's,^listening \(.*\)/$,\1,p' "$TMP/listening")
     python3 ci/site/edits.py "  one edit: applgen serve" "$ours/content/section-1/page-1.md" \
         "$address/section-1/page-1/" "${SITE_EDITS:-9}" "$server"
-    kill "$server" && wait "$server" || true
+    kill "$server"
+    wait "$server" || true
 
     hugo server --source "$theirs" --port "${HUGO_PORT:-8997}" --bind 127.0.0.1 --renderToMemory >"$TMP/hugo" 2>&1 &
     server=$!
@@ -59,6 +60,7 @@ for pages in ${SITE_PAGES:-750 1000 10000}; do
     for _ in $(seq 1200); do grep -q 'Web Server is available' "$TMP/hugo" && break; sleep 0.1; done
     python3 ci/site/edits.py "  one edit: hugo server" "$theirs/content/section-1/page-1.md" \
         "http://127.0.0.1:${HUGO_PORT:-8997}/section-1/page-1/" "${SITE_EDITS:-9}" "$server"
-    kill "$server" && wait "$server" || true
+    kill "$server"
+    wait "$server" || true
     rm -rf "$ours" "$theirs" "$TMP/public"
 done

@@ -4,11 +4,11 @@
 # - Zone text: a record of every type is read as BIND reads it; what NSD and Knot
 #   both refuse is refused, with a place and a hint.
 # - Answers: random zones, questions near their names, ours against NSD and Knot
-#   (see generator/examples/dns_compare). `SWEEP=1` asks far more of far more.
+#   (see generator/examples/dns_compare), signed and not. `SWEEP=1` asks far more.
 # - Clients: kdig over UDP and TCP, pipelined queries, a client that never ends.
 . "$(dirname "$0")/../lib.sh"
 need nsd knotd=knot kdig=knot-dnsutils kzonecheck=knot-dnssecutils \
-    named-compilezone=bind9-utils named-checkzone=bind9-utils python3 cc=gcc
+    named-compilezone=bind9-utils dnssec-signzone=bind9-utils named-checkzone=bind9-utils python3 cc=gcc
 build_applgen
 cargo build --quiet --locked --package applgen --example dns_compare --example zone_compare
 examples=$(cargo metadata --format-version 1 --no-deps --offline |
@@ -28,51 +28,6 @@ python3 ci/dns/verdicts.py "$APPLGEN" "$TMP/text"
 seed=${SEED:-7} zones=60 queries=24000
 [[ -z ${SWEEP:-} ]] || seed=${SEED:-$RANDOM} zones=600 queries=2000000
 say "seed $seed"
-"$examples/dns_compare" zones "$seed" "$zones" "$TMP/random"
-mkdir -p "$TMP/random/site" "$TMP/random/run" "$TMP/random/db"
-mv "$TMP/random/zones" "$TMP/random/site/zones"
-sed -i "s|$TMP/random/zones|$TMP/random/site/zones|" "$TMP/random/"*.zones
-"$APPLGEN" build "$TMP/random/site" -o "$TMP/random.unix" 2>"$TMP/err" ||
-    { cat "$TMP/err" >&2; fail "the random zones do not build"; }
-
-free_port; nsd_port=$port
-cat >"$TMP/random/nsd.conf" <<END
-server:
-    ip-address: 127.0.0.1
-    port: $nsd_port
-    server-count: 1
-    username: ""
-    zonesdir: "$TMP/random"
-    zonelistfile: "$TMP/random/zone.list"
-    database: ""
-    pidfile: "$TMP/random/nsd.pid"
-    xfrdfile: "$TMP/random/xfrd.state"
-    xfrdir: "$TMP/random"
-    rrl-ratelimit: 0
-    minimal-responses: yes
-    refuse-any: no
-remote-control:
-    control-enable: no
-END
-cat "$TMP/random/nsd.zones" >>"$TMP/random/nsd.conf"
-free_port; knot_port=$port
-cat >"$TMP/random/knot.conf" <<END
-server:
-    rundir: $TMP/random/run
-    listen: 127.0.0.1@$knot_port
-    udp-workers: 1
-    tcp-workers: 1
-    background-workers: 1
-database:
-    storage: $TMP/random/db
-log:
-  - target: stderr
-    any: error
-END
-cat "$TMP/random/knot.zones" >>"$TMP/random/knot.conf"
-background "$TMP/nsd.log" nsd -d -c "$TMP/random/nsd.conf"
-background "$TMP/knot.log" knotd -c "$TMP/random/knot.conf"
-
 # serve_dns IMAGE [WORD…] : on a free port; sets `port` and `background_pid`.
 serve_dns() {
     local image=$1
@@ -87,16 +42,101 @@ serve_dns() {
     cat "$TMP/server-$port" >&2
     fail "\`$image\` does not listen"
 }
-serve_dns "$TMP/random.unix"
-for wanted in "$nsd_port" "$knot_port"; do
-    for _ in $(seq 250); do
-        kdig +short +timeout=1 +retry=0 @127.0.0.1 -p "$wanted" z0.test SOA 2>/dev/null | grep -q . && break
-        sleep 0.1
+# beside_others FOLDER ask|signed SEED ZONES QUERIES : the zones of a folder (see
+# `dns_compare zones`) served by us, NSD and Knot, and their answers compared.
+beside_others() {
+    local folder=$1 mode=$2 seed=$3 zones=$4 queries=$5 nsd_port knot_port started=()
+    "$APPLGEN" build "$folder/site" -o "$folder/image.unix" 2>"$TMP/err" ||
+        { cat "$TMP/err" >&2; fail "the random zones do not build"; }
+    free_port; nsd_port=$port
+    cat >"$folder/nsd.conf" <<END
+server:
+    ip-address: 127.0.0.1
+    port: $nsd_port
+    server-count: 1
+    username: ""
+    zonesdir: "$folder"
+    zonelistfile: "$folder/zone.list"
+    database: ""
+    pidfile: "$folder/nsd.pid"
+    xfrdfile: "$folder/xfrd.state"
+    xfrdir: "$folder"
+    rrl-ratelimit: 0
+    minimal-responses: yes
+    refuse-any: no
+remote-control:
+    control-enable: no
+END
+    cat "$folder/nsd.zones" >>"$folder/nsd.conf"
+    free_port; knot_port=$port
+    cat >"$folder/knot.conf" <<END
+server:
+    rundir: $folder/run
+    listen: 127.0.0.1@$knot_port
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+database:
+    storage: $folder/db
+log:
+  - target: stderr
+    any: error
+END
+    cat "$folder/knot.zones" >>"$folder/knot.conf"
+    background "$folder/nsd.log" nsd -d -c "$folder/nsd.conf"
+    started+=("$background_pid")
+    background "$folder/knot.log" knotd -c "$folder/knot.conf"
+    started+=("$background_pid")
+    serve_dns "$folder/image.unix" threads=1
+    for wanted in "$nsd_port" "$knot_port"; do
+        for _ in $(seq 250); do
+            kdig +short +timeout=1 +retry=0 @127.0.0.1 -p "$wanted" z0.test SOA 2>/dev/null | grep -q . && break
+            sleep 0.1
+        done
     done
+    "$examples/dns_compare" "$mode" "$seed" "$zones" "$queries" "$port" "$nsd_port" "$knot_port" ||
+        { cat "$folder/nsd.log" "$folder/knot.log" | head -n 20 >&2; fail "ours differs from NSD and Knot (seed $seed)"; }
+    stop "$background_pid"
+    local pid
+    for pid in "${started[@]}"; do
+        kill "$pid" && wait "$pid" || true
+    done
+}
+
+# random_zones FOLDER SEED ZONES
+random_zones() {
+    "$examples/dns_compare" zones "$2" "$3" "$1"
+    mkdir -p "$1/site" "$1/run" "$1/db"
+    mv "$1/zones" "$1/site/zones"
+    sed -i "s|$1/zones|$1/site/zones|" "$1/"*.zones
+}
+
+random_zones "$TMP/random" "$seed" "$zones"
+beside_others "$TMP/random" ask "$seed" "$zones" "$queries"
+
+# The same of zones that BIND signs: with NSEC, with NSEC3, and with NSEC3, a
+# salt, iterations and opted-out delegations. What it does not sign stays as it is.
+zones=30 queries=6000
+[[ -z ${SWEEP:-} ]] || zones=300 queries=500000
+random_zones "$TMP/signed" "$seed" "$zones"
+mkdir "$TMP/signed/keys"
+signed=0 number=0
+for file in "$TMP/signed/site/zones/"*.zone; do
+    zone=$(basename "$file" .zone)
+    number=$((number + 1))
+    denial=()
+    ((number % 3 != 1)) || denial=(-3 -)
+    ((number % 3 != 2)) || denial=(-3 aabb -H 3 -A)
+    dnssec-keygen -q -K "$TMP/signed/keys" -a ED25519 -f KSK "$zone" >/dev/null
+    if dnssec-signzone -q -S -z -P -K "$TMP/signed/keys" -d "$TMP/signed/keys" -o "$zone" \
+        "${denial[@]}" -f "$file.signed" "$file" >"$TMP/signer" 2>&1; then
+        mv "$file.signed" "$file"
+        signed=$((signed + 1))
+    fi
 done
-"$examples/dns_compare" ask "$seed" "$zones" "$queries" "$port" "$nsd_port" "$knot_port" ||
-    { cat "$TMP/nsd.log" "$TMP/knot.log" | head -n 20 >&2; fail "ours differs from NSD and Knot (seed $seed)"; }
-stop "$background_pid"
+say "$signed of $zones zones signed"
+((signed * 2 > zones)) || { cat "$TMP/signer" >&2; fail "most zones are not signed"; }
+beside_others "$TMP/signed" signed "$seed" "$zones" "$queries"
 
 # ── Clients ──
 "$APPLGEN" new dns "$TMP/first"

@@ -133,11 +133,13 @@ pub fn compare(
             // Of additional records each has those that fit.
         } else if index == 1
             && nsd.sections[0] == ours.sections[0]
-            && nsd.sections[0] != knot.sections[0]
+            && ours.sections[0]
+                .iter()
+                .any(|record| matches!(record.kind, 5 | 39))
             && own.symmetric_difference(first).all(is_proof)
         {
-            // Knot has another answer to prove something of, and NSD proves the
-            // apex of the zone where an alias led to, not the name.
+            // Knot proves nothing of another zone, and NSD has the record of that
+            // zone's apex, which does not cover the name.
             return Ok(vec!["behind an alias ours proves what RFC 4035 asks for"]);
         } else if own != first && own != second {
             return Err(format!("{name}: as neither"));
@@ -185,6 +187,17 @@ fn reason(
     }
     if query.kind == 46 && ours.sections[0] == nsd.sections[0] {
         return Some("RRSIG is answered with all signatures, as in NSD");
+    }
+    let less = knot.sections[1].symmetric_difference(&ours.sections[1]);
+    if ours.sections[1] == nsd.sections[1]
+        && ours.sections[0] == nsd.sections[0]
+        && knot.sections[0] == ours.sections[0]
+        && knot.sections[1].is_subset(&ours.sections[1])
+        && less.clone().next().is_some()
+        && less.into_iter().all(is_proof)
+    {
+        // RFC 5155 §7.2.5: of a wildcard the encloser and the name are proved too.
+        return Some("Knot leaves out a proof, ours is as NSD's");
     }
     let more = nsd.sections[1].symmetric_difference(&ours.sections[1]);
     if ours.sections == knot.sections
