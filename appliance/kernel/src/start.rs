@@ -261,6 +261,11 @@ pub(crate) fn say_part(text: &str) {
 /// Says what is wrong, and stops.
 pub(crate) fn fail(why: Exit, message: &[&dyn Show]) -> ! {
     say(&[&"error: ", &message]);
+    // So far the hypervisor's own console has it, where guests' owners do not look.
+    #[cfg(feature = "xen")]
+    if crate::xen::machine::find_console() {
+        say(&[&"error: ", &message]);
+    }
     power::fail(why)
 }
 

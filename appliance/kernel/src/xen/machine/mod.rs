@@ -135,6 +135,19 @@ pub struct Machine {
 // SAFETY: one processor, and no interrupt uses it.
 unsafe impl Sync for Machine {}
 
+/// Brings the console up for an error that comes before [`Machine::start`];
+/// whether it was not up, and is now.
+pub fn find_console() -> bool {
+    if output::RING.0.get().is_some() || hypercall::find().is_none() {
+        return false;
+    }
+    let Ok((page, port)) = MACHINE.shared(CONSOLE_PFN, CONSOLE_EVTCHN, "a console") else {
+        return false;
+    };
+    output::RING.0.set(Some(Console::new(page, port)));
+    true
+}
+
 /// What the domain was started with.
 #[derive(Debug)]
 pub struct Started {
