@@ -166,6 +166,9 @@ pub struct Serve {
     /// Open the site in a browser
     #[arg(long)]
     pub open: bool,
+    /// Show a website's drafts too
+    #[arg(long)]
+    pub drafts: bool,
     /// Log each HTTP request to standard error, in the Common Log Format
     #[arg(long)]
     pub log: bool,

@@ -34,6 +34,9 @@ const HALF_WRITTEN: Duration = Duration::from_millis(60);
 
 /// Serves a site until it is interrupted.
 pub fn serve(arguments: &Serve) -> Result<(), Failure> {
+    if arguments.drafts {
+        site::config::want_drafts();
+    }
     let named = &arguments.site;
     fs::metadata(named).map_err(|error| site::no_such_site(named, &error))?;
     let listener = listen(arguments.http.as_deref())?;

@@ -295,6 +295,7 @@ fn texts(
                 lang: &entry.lang,
                 permalink: Some(&entry.permalink),
                 anchors: anchors.unwrap_or(settings.markdown.insert_anchor_links),
+                file: Some(&entry.relative),
                 subject: subject.as_ref().map(|value| (kind, value)),
                 address: &address,
             };

@@ -73,6 +73,7 @@ impl Filter for Markdown {
             lang: &shared.settings.default_language,
             permalink: None,
             anchors: Anchors::None,
+            file: None,
             subject: None,
             address: &address,
         };

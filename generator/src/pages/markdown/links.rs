@@ -42,15 +42,13 @@ pub fn resolve(target: &str, around: &Surroundings<'_>, rendered: &mut Rendered)
         };
     }
     // A place in the page itself: its whole address works in lists and feeds too.
-    if let (Some(fragment), Some(permalink), Some((_, value))) =
-        (target.strip_prefix('#'), around.permalink, around.subject)
+    if let (Some(fragment), Some(permalink), Some(file)) =
+        (target.strip_prefix('#'), around.permalink, around.file)
         && !fragment.is_empty()
     {
-        if let Some(own) = value["relative_path"].as_str() {
-            rendered
-                .links
-                .push((own.to_owned(), Some(fragment.to_owned())));
-        }
+        rendered
+            .links
+            .push((file.to_owned(), Some(fragment.to_owned())));
         return format!("{permalink}{target}");
     }
     // A file beside the page: its whole address works in lists and feeds too.

@@ -33,6 +33,8 @@ pub struct Surroundings<'a> {
     pub lang: &'a str,
     /// The address of the page, for what is relative to it.
     pub permalink: Option<&'a str>,
+    /// Its file below `content/`.
+    pub file: Option<&'a str>,
     /// Where anchors go.
     pub anchors: Anchors,
     /// `page` or `section`, and what shortcodes see of it.
