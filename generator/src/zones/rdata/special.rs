@@ -113,7 +113,8 @@ impl Reader<'_> {
         let longitude = self.angle(180, ["E", "W"])?;
         let token = self.next("a height in metres")?;
         let height = metres(self.bytes(token))
-            .and_then(|centimetres| u32::try_from(centimetres + 10_000_000).ok())
+            .and_then(|centimetres| centimetres.checked_add(10_000_000))
+            .and_then(|height| u32::try_from(height).ok())
             .ok_or_else(|| self.wrong(token, "a height in metres, such as `10.5m`"))?;
         // Size, horizontal and vertical precision: 1 m, 10 km, 10 m.
         let mut precisions = [0x12, 0x16, 0x13];
@@ -164,7 +165,9 @@ impl Reader<'_> {
                     .ok()
                     .filter(|&n: &u32| n < 60)
                     .map(|n| n * 60_000),
-                2 => decimal(&text, 3).filter(|&n| n < 60_000).map(|n| n as u32),
+                2 => decimal(&text, 3)
+                    .filter(|n| (0..60_000).contains(n))
+                    .map(|n| n as u32),
                 _ => None,
             };
             let expected = ["degrees", "minutes", "seconds", &what];

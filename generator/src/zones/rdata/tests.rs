@@ -113,6 +113,8 @@ fn mistakes_are_told() {
         "CAA 0 is-sue x",
         "LOC 91 N 0 E 0",
         "LOC 0 N 0 E",
+        "LOC 52 22 -23.000 N 0 E 0",
+        "LOC 0 N 0 E 92233720368547758",
         "APL 3:1/1",
         "APL 1:192.0.2.0/33",
         "DS 1 1 1 0",
