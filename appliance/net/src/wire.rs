@@ -88,7 +88,7 @@ impl Out {
     }
 
     /// A frame with so much behind its headers, which are written. The caller
-    /// writes what [`payload`] is.
+    /// writes what `payload` is.
     pub fn packet(&mut self, packet: &Packet, length: usize) -> Option<&mut [u8]> {
         let start = ETHERNET_BYTES + ip_bytes(packet.source);
         let frame = self.frame(start + length)?;

@@ -34,7 +34,8 @@ const DUPLICATES_MOST: u32 = 1024;
 const NEVER: u64 = u64::MAX;
 
 /// Where a connection is. What is between `Established` and `TimeWait` depends
-/// on which ends are over: see [`Connection::is_over`].
+/// on which ends are over: see [`Connection::is_ended`] and
+/// [`Connection::is_closed`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// There is none.
