@@ -66,6 +66,8 @@ grep -q "uses: somebody/applgen/.github/actions/deploy@$(git rev-parse HEAD)$" "
 say "the scripts of the action, with this release behind \`gh\`"
 # A server with the tag of the release; the action is pinned by the commit.
 git init --quiet --bare "$TMP/server/somebody/applgen"
+# A checkout may be shallow, and so may its copy.
+git -C "$TMP/server/somebody/applgen" config receive.shallowUpdate true
 git push --quiet "$TMP/server/somebody/applgen" HEAD:refs/heads/main 2>"$TMP/err" ||
     { cat "$TMP/err" >&2; fail "no copy of this repository"; }
 env "${people[@]}" git -C "$TMP/server/somebody/applgen" tag --annotate -m release v7.7.7 main
