@@ -100,16 +100,17 @@ unpack:
     mov edi, offset __text_start
     mov ebx, offset unpack_work
     call unpack_inflate
+    # Zeros where the stream lay, in words, the last begun one too.
+    mov edi, esi
+    mov ecx, ebp
+    shr ecx, 5
+    inc ecx
+    xor eax, eax
+    rep stosd
     mov edi, offset __text_start
     mov ecx, offset __text_end
     sub ecx, edi
     call unpack_calls
-    mov edi, offset unpack_stream
-    mov ecx, offset _end
-    sub ecx, edi
-    shr ecx, 2
-    xor eax, eax
-    rep stosd
     mov ebx, [unpack_kept]
     mov esi, [unpack_kept + 4]
     mov ebp, [unpack_kept + 8]

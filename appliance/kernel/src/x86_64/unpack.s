@@ -18,7 +18,7 @@
 unpack_inflate:
     xor ebp, ebp
 unpack_block:
-    mov ecx, 3
+    mov cl, 3
     call unpack_bits
     shr edx, 1
     sbb eax, eax
@@ -29,15 +29,15 @@ unpack_block:
     lea edi, [ebx + {LENGTHS}]
     jz unpack_fixed
 
-    mov ecx, 5
+    mov cl, 5
     call unpack_bits
     add edx, 257
     mov [ebx + {LITERALS}], edx
-    mov ecx, 5
+    mov cl, 5
     call unpack_bits
     inc edx
     mov [ebx + {DISTANCES}], edx
-    mov ecx, 4
+    mov cl, 4
     call unpack_bits
     add edx, 4
     mov [ebx + {KEPT}], edx
@@ -45,7 +45,7 @@ unpack_block:
     mov ecx, 19
     rep stosb
     xor edi, edi
-2:  mov ecx, 3
+2:  mov cl, 3
     call unpack_bits
     movzx ecx, byte ptr [esi + edi - 19]
     mov [ebx + ecx + {LENGTHS}], dl
@@ -72,7 +72,7 @@ unpack_block:
     lea ecx, [edx - 14]
     cmp ecx, 4
     jne 5f
-    mov ecx, 7
+    mov cl, 7
 5:  call unpack_bits
     lea ecx, [edx + 3]
     mov eax, [ebx + {KEPT}]
@@ -95,12 +95,13 @@ unpack_tables:
     lea eax, [ebx + eax + {LENGTHS}]
     mov ecx, [ebx + {DISTANCES}]
     lea edx, [ebx + {DISTANCE_TABLE}]
-    mov dword ptr [ebx + {KIND}], 1
+    mov byte ptr [ebx + {KIND}], 1
     call unpack_table
     mov edi, [ebx + {OUT}]
     jmp 2f
 
-8:  mov [edi], dh
+    # Bits for two symbols, if the first is a literal by the table.
+7:  mov [edi], dh
     inc edi
 2:  mov ecx, ebp
     mov eax, ebp
@@ -114,13 +115,26 @@ unpack_tables:
     movzx ecx, dl
     add ebp, ecx
     test edx, edx
-    jg 8b
+    jg 8f
     jnz 3f
-    mov dword ptr [ebx + {KIND}], 2
+6:  mov byte ptr [ebx + {KIND}], 2
     lea edx, [ebx + {LITERAL_TABLE}]
     call unpack_entry_of_next
     test edx, edx
-    jns 8b
+    jns 7b
+    jmp 3f
+
+8:  mov [edi], dh
+    inc edi
+    shr eax, cl
+    mov edx, eax
+    and edx, {FAST_MASK}
+    mov edx, [ebx + edx * 4 + {LITERAL_TABLE} + {FAST}]
+    movzx ecx, dl
+    add ebp, ecx
+    test edx, edx
+    jg 7b
+    jz 6b
 3:  shr eax, cl
     cmp edx, 0xc0000000
     jae 5f
@@ -146,7 +160,7 @@ unpack_tables:
     add ebp, ecx
     test edx, edx
     jnz 4f
-    mov dword ptr [ebx + {KIND}], 1
+    mov byte ptr [ebx + {KIND}], 1
     lea edx, [ebx + {DISTANCE_TABLE}]
     call unpack_entry_of_next
 4:  shr eax, cl
@@ -170,7 +184,7 @@ unpack_tables:
 unpack_stored:
     add ebp, 7
     and ebp, -8
-    mov ecx, 16
+    mov cl, 16
     call unpack_bits
     add ebp, 16
     mov eax, ebp
@@ -213,9 +227,9 @@ unpack_peek:
     shr eax, cl
     ret
 
-# Reads ecx bits, 16 at most, into edx. Changes eax.
+# Reads cl bits, 16 at most, into edx. Changes eax, ecx.
 unpack_bits:
-    mov edx, ecx
+    movzx edx, cl
     call unpack_peek
     mov ecx, edx
     xor edx, edx
@@ -254,8 +268,8 @@ unpack_entry_of_next:
 
 # Makes an entry in edx of the symbol in edx. Changes eax, ecx.
 unpack_entry:
-    mov ecx, [ebx + {KIND}]
-    cmp ecx, 1
+    movzx ecx, byte ptr [ebx + {KIND}]
+    cmp cl, 1
     je 3f
     cmp edx, 256
     jae 2f
@@ -291,7 +305,7 @@ unpack_entry:
 unpack_literals:
     lea eax, [ebx + {LENGTHS}]
     lea edx, [ebx + {LITERAL_TABLE}]
-    mov dword ptr [ebx + {KIND}], 2
+    mov byte ptr [ebx + {KIND}], 2
 unpack_table:
     mov [ebx + {SAVED}], edi
     mov [ebx + {SAVED} + 4], ebp

@@ -8,7 +8,13 @@ use std::{ptr, slice, vec::Vec};
 
 unsafe extern "C" {
     static unpack_order: [u8; ORDER_BYTES];
-    fn applgen_test_inflate(stream: *const u8, unused: usize, work: *mut u8, none: usize, out: *mut u8) -> *mut u8;
+    fn applgen_test_inflate(
+        stream: *const u8,
+        unused: usize,
+        work: *mut u8,
+        none: usize,
+        out: *mut u8,
+    ) -> *mut u8;
     fn applgen_test_calls(text: *mut u8, bytes: usize);
 }
 
@@ -63,7 +69,11 @@ fn inflate(stream: &[u8], bytes: usize) -> Vec<u8> {
     let end = unsafe { applgen_test_inflate(packed.start, 0, work.start, 0, out.start) };
     assert_eq!(end.addr() - out.start.addr(), bytes);
     assert!(out.bytes()[bytes..].iter().all(|&byte| byte == 0x5a));
-    assert!(work.bytes()[at::WORK_BYTES..].iter().all(|&byte| byte == 0xa5));
+    assert!(
+        work.bytes()[at::WORK_BYTES..]
+            .iter()
+            .all(|&byte| byte == 0xa5)
+    );
     out.bytes()[..bytes].to_vec()
 }
 
@@ -112,7 +122,10 @@ fn blocks_of_every_kind() {
     let program = program();
     let (stored, fixed) = (miniz(&program, 0, false), miniz(&program, 6, true));
     let dynamic = miniz(&program, 9, false);
-    assert_eq!([&stored, &fixed, &dynamic].map(|stream| kind(stream)), [0, 1, 2]);
+    assert_eq!(
+        [&stored, &fixed, &dynamic].map(|stream| kind(stream)),
+        [0, 1, 2]
+    );
     for stream in [stored, fixed, dynamic, zopfli(&program)] {
         assert!(inflate(&stream, program.len()) == program);
     }
@@ -141,7 +154,9 @@ fn noise(count: u32) -> Vec<u8> {
         *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         Some((*state >> 24) as u8)
     };
-    std::iter::repeat_n((), count as usize).scan(1, |state, ()| next(state)).collect()
+    std::iter::repeat_n((), count as usize)
+        .scan(1, |state, ()| next(state))
+        .collect()
 }
 
 /// The rule of `unpack_calls` the other way about, as the specification tells it.
