@@ -462,7 +462,7 @@ fn the_site_says_where_it_is_deployed_and_the_command_line_is_stronger() {
     let lab = Lab::new();
     lab.edit(
         "talk/applgen.toml",
-        "[deploy]\nto = \"../hub.git\"\nname = \"oscon\"\ntargets = [\"unix\", \"tap\"]\nhost-dir = \"/home/www\"\n",
+        "[deploy]\nto = \"../hub.git\"\nname = \"oscon\"\ntargets = [\"unix\", \"tap\"]\nhost-dir = \"/var/www\"\n",
     );
     lab.commit("where to");
     // The folder counts from the site's, wherever the command is called.
@@ -474,7 +474,7 @@ fn the_site_says_where_it_is_deployed_and_the_command_line_is_stronger() {
     assert_eq!(commits, "1", "the others had nothing new");
     assert_eq!(lab.deploys("ops"), 2);
     let unit = fs::read_to_string(lab.path("ops/oscon/unix/oscon.service")).unwrap();
-    assert!(unit.contains("/home/www/oscon/unix/oscon.unix"), "{unit}");
+    assert!(unit.contains("/var/www/oscon/unix/oscon.unix"), "{unit}");
     assert!(lab.path("ops/oscon/tap/oscon.tap").exists());
 
     lab.run(
