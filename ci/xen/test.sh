@@ -48,12 +48,12 @@ for way in +notcp +tcp; do
         grep -qE -- "$expected" <<<"$answer" || fail "kdig $way $*: $answer"
     }
     asked '^www\.example\.org\..*IN[[:space:]]+A[[:space:]]+192\.0\.2\.80' www.example.org A
-    asked 'flags: qr aa' example.org SOA
+    asked 'Flags: qr aa' example.org SOA
     asked 'status: NXDOMAIN' nosuch.example.org A
     asked 'status: REFUSED' example.com A
     asked '^long\.example\.org\..*TXT' +ignore long.example.org TXT
 done
-kdig @192.0.2.4 +notcp +ignore +noedns long.example.org TXT | grep -q 'flags: qr aa tc' ||
+kdig @192.0.2.4 +notcp +ignore +noedns long.example.org TXT | grep -q 'Flags: qr aa tc' ||
     fail "an answer of more than 512 bytes is not truncated"
 [[ $(kdig @192.0.2.4 +noedns +short long.example.org TXT | wc -c) -gt 1000 ]] ||
     fail "a truncated answer does not come by TCP"
