@@ -168,7 +168,8 @@ impl<'b> Worker<'b> {
             if !writable {
                 return;
             }
-            let result = peer.rest.send(&mut peer.stream);
+            let last = peer.ending != Ending::Open;
+            let result = peer.rest.send(&mut peer.stream, last);
             match result {
                 Ok((_, Sent::All)) => {}
                 Ok((progress, sent)) => {
@@ -305,7 +306,7 @@ impl<'b> Worker<'b> {
         self.batch.push(&reply);
         peer.ending = Ending::Linger;
         peer.input = Vec::new();
-        match self.batch.send(&mut peer.stream, &mut peer.rest) {
+        match self.batch.send(&mut peer.stream, true, &mut peer.rest) {
             Ok(Sent::All) => self.end(key),
             Ok(Sent::Blocked | Sent::Turn) => {
                 self.peers.wait(key, Waiting::Send, self.clock.now());
