@@ -55,6 +55,9 @@ pub const OTHER_FILES: u64 = 64;
 /// Connections that are accepted before those that exist get their turn again.
 pub const ACCEPT_BATCH: usize = 64;
 
+/// One more connection is accepted for each so many others that had their turn.
+pub const ACCEPT_SHARE: usize = 8;
+
 /// Times that one connection's input is read before others get their turn.
 pub const READ_BATCH: usize = 4;
 
