@@ -17,7 +17,9 @@
 //!   system calls.** Events are edge-triggered and registered once; a short
 //!   read has taken everything; head and body leave in one gathering write;
 //!   the date is formatted once a second; nothing is allocated for a request
-//!   whose answer the client takes at once.
+//!   whose answer the client takes at once. A connection for one request costs
+//!   two more, to accept and to close it, and its end goes out with its answer.
+//! - `lookout`: waiting, without falling asleep for a few microseconds.
 //! - `peers`: the connections. **Rule: an idle connection holds no buffer.**
 //!   Time-outs are lists in the order of time.
 //! - `output`: what a client has not taken yet. **Rule: no body is copied**
@@ -55,6 +57,8 @@ pub mod limits;
 mod listen;
 #[cfg(feature = "http")]
 mod log;
+#[cfg(feature = "http")]
+mod lookout;
 #[cfg(feature = "http")]
 mod output;
 #[cfg(feature = "http")]

@@ -73,3 +73,9 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Idle connections that are looked through for one of a given address.
 pub const EVICT_SCAN: usize = 1024;
+
+/// How long a thread looks for events before it sleeps, when waits are short.
+pub const SPIN: Duration = Duration::from_micros(20);
+
+/// Short waits after which looking is tried again at the latest.
+pub const SPIN_PENALTY: u32 = 1024;

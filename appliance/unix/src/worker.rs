@@ -8,6 +8,7 @@
 use crate::clock::Clock;
 use crate::limits::{ACCEPT_BATCH, ACCEPT_PAUSE, ACCEPT_SHARE, EVICT_SCAN, Limits};
 use crate::log::Log;
+use crate::lookout::Lookout;
 use crate::output::{Batch, Sent};
 use crate::peers::{ALL, Ending, Network, Peer, Peers, Waiting};
 use crate::stop::{Stop, Stopping};
@@ -122,11 +123,11 @@ impl<'b> Worker<'b> {
     /// Serves until it is stopped and what was in flight has landed.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
+        let mut lookout = Lookout::default();
         loop {
-            match self.poll.poll(&mut events, self.patience()) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-                _ => self.clock.tick(),
-            }
+            let patience = self.patience();
+            lookout.wait(&mut self.poll, &mut events, patience)?;
+            self.clock.tick();
             for key in std::mem::take(&mut self.again) {
                 self.go_on(key, true, true);
             }
