@@ -58,7 +58,10 @@ build() {
         cargo build --locked --quiet --package applgen --manifest-path "$place/src/Cargo.toml"
     (
         cd "$place/home"
-        "${surroundings[@]}" "$@" "$place/target/debug/applgen" build "$site" -o "$place/talk.unix"
+        # A guest's kernel is packed too.
+        for target in unix kvm; do
+            "${surroundings[@]}" "$@" "$place/target/debug/applgen" build "$site" --$target -o "$place/talk.$target"
+        done
     )
 }
 
@@ -67,14 +70,15 @@ build() {
     TZ=Pacific/Kiritimati LC_ALL=C.UTF-8 LANG=tr_TR.UTF-8 RAYON_NUM_THREADS=7 USER=other \
     CARGO_BUILD_JOBS=1 RUSTFLAGS=-Cdebuginfo=2 CARGO_PROFILE_APPLIANCE_OPT_LEVEL=1)
 
-for name in talk.unix talk.unix.json; do
+for name in talk.{unix,kvm}{,.json}; do
     same_bytes "$TMP/a/$name" "$TMP/b c/d/$name" "$name"
 done
 expect "the image's mode" "$(stat -c %a "$TMP/a/talk.unix") $(stat -c %a "$TMP/b c/d/talk.unix")" "755 755"
 kernels=("$TMP"/a/cache/kernels/*/kernel.elf)
-expect "the number of kernels compiled" "${#kernels[@]}" 1
+expect "the number of kernels compiled" "${#kernels[@]}" 2
 for place in "$TMP/a" "$TMP/b c/d"; do
     grep -aqF "$TMP" "$place/talk.unix" && fail "a path of this machine is in the image"
+    grep -qF '"unpacked_bytes"' "$place/talk.kvm.json" || fail "the kernel of the guest is not packed"
 done
 grep -q '"dirty": false' "$TMP/a/talk.unix.json" || fail "the manifest does not name the commit"
 say "the same $(stat -c %s "$TMP/a/talk.unix") bytes and the same manifest twice:"
