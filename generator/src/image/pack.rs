@@ -15,7 +15,7 @@
 //! headers that the kernel finds it in are the file's own.
 //!
 //! The kernel's memory from the start of its text is packed in two steps: calls
-//! are told by where they lead (LZX's rule, [MS-PATCH] §2.4.3), then it is one
+//! are told by where they lead (E8 call translation as in LZX, MS-PATCH), then it is one
 //! DEFLATE stream (RFC 1951), for which zopfli finds fewer bytes than others do. Bundles
 //! are not packed: they are read where they lie.
 

@@ -379,8 +379,12 @@ unpack_table:
     ret
 
 # Calls told by where they lead become calls told by how far. Those to one place
-# are alike then, so they pack better; the rule is that of LZX ([MS-PATCH] §2.4.3),
-# but with the highest byte first, and in all of the text.
+# are alike then, so they pack better; as in LZX (MS-PATCH), but for all of the text.
+# In n bytes of text a call whose next instruction is at p leads d bytes on from
+# there. Told is, with the highest byte first:
+#   d + p  if that lies in the text, from 0 to n;
+#   d - n  for those n - p <= d < n that would else be told alike;
+#   d      for what is no call, or one out of the text.
 #
 # edi: the text; ecx: its bytes. Changes all registers but esi.
 unpack_calls:
