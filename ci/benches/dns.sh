@@ -129,7 +129,7 @@ build_applgen
 
 # ── The lookup ──
 cargo bench --quiet --locked --package applgen-dns --bench lookup 2>"$TMP/err" |
-    awk '/^dns\// { name = $1 } /time:/ { sub(/.*\[/, ""); split($0, t, " "); print "a lookup, " name ": " t[3], t[4] }'
+    awk '/^dns\// { name = $1 } /time:.*[0-9] (ns|µs)\]/ { sub(/.*\[/, ""); split($0, t, " "); print "a lookup, " name ": " t[3], t[4] }'
 
 # ── Zones as bundles ──
 made=$TMP

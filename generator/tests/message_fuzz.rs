@@ -303,7 +303,7 @@ fn any_message_is_answered_or_not() {
         // A truncated one is an answer too.
         let length = reply.truncate(&mut buffer[..room]);
         let short = hickory_proto::op::Message::from_vec(&buffer[..length]);
-        assert!(short.is_ok_and(|short| short.truncated), "{}", shown());
+        assert!(short.is_ok_and(|short| short.truncation), "{}", shown());
     }
     println!("{inputs} inputs, {answered} answered, codes {codes:?}");
     let common = [0, 1, 3, 4, 5, 9];
