@@ -233,6 +233,7 @@ fn dns_section(site: &Site, zones: Vec<Zone>) -> Result<DnsSection, Failure> {
         nsid: bytes(&dns.nsid),
         version: (!dns.version.is_empty()).then(|| dns.version.as_bytes().to_vec()),
         identity: bytes(&dns.identity).or_else(|| bytes(&dns.nsid)),
+        own: dns.own.iter().map(|(name, _)| name.clone()).collect(),
     });
     for zone in zones {
         section
