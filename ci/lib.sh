@@ -57,10 +57,15 @@ install_packages() {
         root=(sudo --non-interactive)
     fi
     say "installing $*"
+    # Two stages may want something at once, and apt-get does not wait.
+    local turn
+    exec {turn}>"$CI_CACHE/apt.lock"
+    flock "$turn"
     "${root[@]}" apt-get update >"$TMP/apt" 2>&1 || { tail -n 5 "$TMP/apt" >&2; }
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y --no-install-recommends "$@" >"$TMP/apt" 2>&1 ||
         { tail -n 20 "$TMP/apt" >&2; fail "apt-get could not install $*"; }
+    exec {turn}>&-
 }
 
 # The fixtures that lie beside the checkout. Without them a stage does less, and

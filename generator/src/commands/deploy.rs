@@ -1,19 +1,17 @@
 //! `applgen deploy`: an image is built and checked, and committed to a
 //! deployment repository.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use crate::{
     deploy::{
         cli::{Deploy, DeployCommand},
+        descriptor::DEFAULT_HOST_DIR,
         git::{Git, without_password},
         history,
         package::{self, Package},
         place::Place,
-        repository::{Change, Outcome, Repository},
+        repository::{Change, Outcome, Repository, is_url},
         rollback,
         sign::Signer,
         statement::{self, Statement},
@@ -23,7 +21,7 @@ use crate::{
     image::Target,
     progress::Progress,
     report::{self, Diagnostic},
-    site,
+    site::{self, DeployConfig},
 };
 
 use super::{build, bytes, operate, pipeline};
@@ -38,16 +36,16 @@ pub fn deploy(arguments: &Deploy) -> Result<(), Failure> {
     if let Some(DeployCommand::Prune(arguments)) = &arguments.command {
         return operate::prune(arguments);
     }
-    let to = arguments.to.as_deref().unwrap_or_default();
+    let wanted = Wanted::of(arguments)?;
     let signer = arguments
         .sign
         .as_deref()
         .map(Signer::from_file)
         .transpose()?;
-    let repository = Repository::open(to, arguments.branch.as_deref())?;
+    let repository = Repository::open(&wanted.to, wanted.branch.as_deref())?;
     let source = Source::of(arguments);
     source.refuse_same_repository(&repository)?;
-    let packages = packages(arguments)?;
+    let packages = packages(arguments, &wanted)?;
     for package in &packages {
         refuse_dirty(package, arguments.allow_dirty)?;
     }
@@ -104,25 +102,70 @@ pub fn deploy(arguments: &Deploy) -> Result<(), Failure> {
     super::print(lines.as_bytes())
 }
 
-/// What is wanted: a package for each target, or for each image given.
-fn packages(arguments: &Deploy) -> Result<Vec<Package>, Failure> {
+/// Where to, as what and for what: the command line's word, else that of the
+/// site's `[deploy]`, else the default.
+struct Wanted {
+    to: String,
+    name: Option<String>,
+    targets: Vec<Target>,
+    branch: Option<String>,
+    host_dir: String,
+}
+
+impl Wanted {
+    fn of(arguments: &Deploy) -> Result<Self, Failure> {
+        // An image that was built is no site, and its folder's configuration may
+        // be anybody's.
+        let config = match arguments.image.is_empty() {
+            true => site::config_of(&arguments.site)?.deploy,
+            false => DeployConfig::default(),
+        };
+        let from_site = config.to.map(|to| match is_url(&to) {
+            true => to,
+            false => site::folder_of(&arguments.site)
+                .join(to)
+                .to_string_lossy()
+                .into_owned(),
+        });
+        let Some(to) = arguments.to.clone().or(from_site) else {
+            return Err(refuse(
+                "no deployment repository is named".to_owned(),
+                "`--to REPO`; or, once for all, `to = \"REPO\"` below `[deploy]` in the site's `applgen.toml`",
+            ));
+        };
+        let mut targets = arguments.targets.clone();
+        targets.extend(arguments.flags.named());
+        if targets.is_empty() {
+            targets = config.targets;
+        }
+        if targets.is_empty() {
+            targets.push(Target::default());
+        }
+        targets.sort();
+        targets.dedup();
+        let host_dir = arguments.host_dir.clone().or(config.host_dir);
+        Ok(Self {
+            to,
+            name: arguments.name.clone().or(config.name),
+            targets,
+            branch: arguments.branch.clone().or(config.branch),
+            host_dir: host_dir.unwrap_or_else(|| DEFAULT_HOST_DIR.to_owned()),
+        })
+    }
+}
+
+/// A package for each target, or for each image given.
+fn packages(arguments: &Deploy, wanted: &Wanted) -> Result<Vec<Package>, Failure> {
     if !arguments.image.is_empty() {
         return arguments
             .image
             .iter()
             .map(|image| {
-                let place = place_of_image(image, arguments.name.as_deref())?;
-                Package::of_image(place, image, &arguments.host_dir)
+                let place = place_of_image(image, wanted.name.as_deref())?;
+                Package::of_image(place, image, &wanted.host_dir)
             })
             .collect();
     }
-    let mut targets = arguments.targets.clone();
-    targets.extend(arguments.flags.named());
-    if targets.is_empty() {
-        targets.push(Target::default());
-    }
-    targets.sort();
-    targets.dedup();
     let scratch = tempfile::tempdir().map_err(|error| {
         refuse(
             format!("no temporary folder can be made: {error}"),
@@ -131,8 +174,8 @@ fn packages(arguments: &Deploy) -> Result<Vec<Package>, Failure> {
     })?;
     let progress = Progress::on_terminal();
     let mut packages = Vec::new();
-    for target in targets {
-        let name = arguments
+    for &target in &wanted.targets {
+        let name = wanted
             .name
             .clone()
             .unwrap_or_else(|| site::name_of(&arguments.site));
@@ -144,7 +187,7 @@ fn packages(arguments: &Deploy) -> Result<Vec<Package>, Failure> {
         if packages.is_empty() {
             build::tell_content(&bundled);
         }
-        packages.push(Package::of_image(place, &path, &arguments.host_dir)?);
+        packages.push(Package::of_image(place, &path, &wanted.host_dir)?);
     }
     Ok(packages)
 }
@@ -325,15 +368,7 @@ struct Source {
 impl Source {
     fn of(arguments: &Deploy) -> Self {
         let path = arguments.image.first().unwrap_or(&arguments.site);
-        let folder = if path.is_dir() {
-            path.clone()
-        } else {
-            match path.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-                _ => PathBuf::from("."),
-            }
-        };
-        let git = Git::at(folder);
+        let git = Git::at(site::folder_of(path));
         let commit = git.commit("HEAD");
         Self {
             git: commit.is_some().then_some(git),

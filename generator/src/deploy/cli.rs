@@ -6,11 +6,9 @@ use clap::{Args, Subcommand, ValueHint, builder::PossibleValuesParser, builder::
 
 use crate::{cli::TargetFlags, image::Target};
 
-use super::descriptor::DEFAULT_HOST_DIR;
-
 /// Arguments of `deploy`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Deploy {
     /// Work on the deployment repository itself.
     #[command(subcommand)]
@@ -18,8 +16,8 @@ pub struct Deploy {
     /// A site directory, or a single Markdown file or zone
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub site: PathBuf,
-    /// The deployment repository: a clone, a bare repository, or an address
-    #[arg(long, value_name = "REPO", required = true, value_hint = ValueHint::AnyPath)]
+    /// The deployment repository: a clone, a bare repository, or an address; else what `applgen.toml` says
+    #[arg(long, value_name = "REPO", value_hint = ValueHint::AnyPath)]
     pub to: Option<String>,
     /// What the image runs on.
     #[command(flatten)]
@@ -42,9 +40,9 @@ pub struct Deploy {
     /// Deploy a site with uncommitted changes, and mark it
     #[arg(long)]
     pub allow_dirty: bool,
-    /// Where hosts keep their clone of the repository, for descriptors
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_HOST_DIR)]
-    pub host_dir: String,
+    /// Where hosts keep their clone of the repository, for descriptors [default: /srv/deploy]
+    #[arg(long, value_name = "DIR")]
+    pub host_dir: Option<String>,
     /// Set no tag in the site's own repository
     #[arg(long)]
     pub no_source_tag: bool,

@@ -86,7 +86,7 @@ fn refuse(message: String, hint: &str) -> Failure {
 }
 
 /// Whether this names a repository elsewhere (gitrevisions aside: git-clone(1)).
-fn is_url(to: &str) -> bool {
+pub fn is_url(to: &str) -> bool {
     to.contains("://")
         || to
             .split_once(':')

@@ -1,6 +1,7 @@
 //! `applgen.toml`: optional, small, and strict. An unknown key is an error with
 //! its file, line and column, and with the key that was probably meant.
 
+mod deploy;
 mod http;
 
 use std::{
@@ -8,6 +9,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+pub use deploy::DeployConfig;
 pub use http::{HostConfig, HttpConfig, Www};
 
 use applgen_bundle::{MAX_BUNDLE_BYTES, boot};
@@ -41,6 +43,8 @@ pub struct Config {
     pub hosts: Vec<HostConfig>,
     /// `[dns]`.
     pub dns: DnsConfig,
+    /// `[deploy]`.
+    pub deploy: DeployConfig,
     /// `[image] max-bytes`: a limit below the largest that an image can hold.
     pub max_bytes: Option<u64>,
 }
@@ -119,8 +123,8 @@ impl Config {
     }
 }
 
-const TOP_KEYS: [&str; 9] = [
-    "title", "base-url", "lang", "network", "slides", "image", "http", "hosts", "dns",
+const TOP_KEYS: [&str; 10] = [
+    "title", "base-url", "lang", "network", "slides", "image", "http", "hosts", "dns", "deploy",
 ];
 const NETWORK_KEYS: [&str; 6] = ["ip", "gw", "ip6", "gw6", "http", "dns"];
 const SLIDES_KEYS: [&str; 5] = [
@@ -144,6 +148,7 @@ pub fn keys() -> Vec<(&'static str, &'static [&'static str])> {
         ("[[hosts]]", &http::HOST_KEYS),
         ("[dns]", &DNS_KEYS),
         ("[image]", &IMAGE_KEYS),
+        ("[deploy]", &deploy::DEPLOY_KEYS),
     ]
 }
 
@@ -173,17 +178,8 @@ impl Reader<'_> {
             config.http = self.http(http);
         }
         config.hosts = self.hosts(table);
-        for (key, what) in [("deploy", "deployment")] {
-            if let Some((key_of, _)) = table.get_key_value(key) {
-                let span = key_of
-                    .span()
-                    .or_else(|| table.get(key).and_then(Item::span));
-                self.error(
-                    span,
-                    &format!("`[{key}]` is not built yet: this applgen has no {what}"),
-                    "remove the table",
-                );
-            }
+        if let Some(deploy) = self.table(table, "deploy") {
+            config.deploy = self.deploy(deploy);
         }
         if let Some(network) = self.table(table, "network") {
             self.network(network, config);
@@ -347,7 +343,7 @@ impl Reader<'_> {
 
     fn known(&mut self, table: &dyn TableLike, prefix: &str, keys: &[&str]) {
         for (key, item) in table.iter() {
-            if keys.contains(&key) || (prefix.is_empty() && key == "deploy") {
+            if keys.contains(&key) {
                 continue;
             }
             let span = table
@@ -469,7 +465,18 @@ mod tests {
                 ["applgen.toml:2:9", "an empty label"],
             ),
             ("[dns]\nslip = -1\n", ["applgen.toml:2:8", "`dns.slip`"]),
-            ("[deploy]\n", ["applgen.toml:1:2", "not built yet"]),
+            (
+                "[deploy]\ntargets = [\"xem\"]\n",
+                ["applgen.toml:2:12", "did you mean `xen`?"],
+            ),
+            (
+                "[deploy]\nto = \"--upload-pack=x\"\n",
+                ["applgen.toml:2:6", "begins with `-`"],
+            ),
+            (
+                "[deploy]\nkey = \"x\"\n",
+                ["applgen.toml:2:1", "`deploy.key`"],
+            ),
             ("slides = 1\n", ["applgen.toml:1:10", "write `[slides]`"]),
             (
                 "[image]\nmax-bytes = 99999999999\n",

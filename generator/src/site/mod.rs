@@ -19,14 +19,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use config::Config;
+pub use config::{Config, DeployConfig};
 pub use layout::{Deck, DeckSource, Layout, PlainFile};
 pub use tree::SourceFile;
 pub use url::UrlPath;
 
 use crate::{
     failure::Failure,
-    report::{Diagnostic, Diagnostics, SourceText},
+    report::{self, Diagnostic, Diagnostics, SourceText},
     rules::{Rules, headers, redirects},
 };
 
@@ -148,11 +148,7 @@ fn load_single_file(
         }
     }
     let root = canonical.parent().unwrap_or(Path::new("/")).to_path_buf();
-    let directory = match named.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let config = read_config(directory, &root, diagnostics)?;
+    let config = read_config(folder_of(named), &root, diagnostics)?;
     let metadata = fs::metadata(canonical).map_err(|error| no_such_site(named, &error))?;
     let file = SourceFile {
         relative: canonical.file_name().map(PathBuf::from).unwrap_or_default(),
@@ -178,6 +174,29 @@ fn load_single_file(
         rules: config.http.rules.clone(),
         config,
     })
+}
+
+/// What a site's own `applgen.toml` says, for what is decided before the site is
+/// loaded; of a single file, the one beside it. What is wrong with it is told.
+pub fn config_of(named: &Path) -> Result<Config, Failure> {
+    let canonical = fs::canonicalize(named).map_err(|error| no_such_site(named, &error))?;
+    let root = match canonical.is_dir() {
+        true => canonical.as_path(),
+        false => canonical.parent().unwrap_or(Path::new("/")),
+    };
+    let mut diagnostics = Diagnostics::new();
+    let config = read_config(folder_of(named), root, &mut diagnostics);
+    report::tell_all(&diagnostics, false);
+    config
+}
+
+/// A site's directory as it was named; of a single file, the one that it is in.
+pub fn folder_of(named: &Path) -> &Path {
+    match named.parent() {
+        _ if named.is_dir() => named,
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 fn read_config(

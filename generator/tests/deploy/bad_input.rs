@@ -44,7 +44,7 @@ fn what_is_no_repository_is_told() {
         .tells("there is no folder");
     lab.run(".", ["deploy", "talk"])
         .code(2)
-        .tells("--to <REPO>");
+        .tells("no deployment repository is named");
     assert_eq!(fs::read_dir(lab.path("plain")).unwrap().count(), 0);
 }
 

@@ -456,3 +456,48 @@ fn zone_records_are_compared_and_serials_do_not_go_back_silently() {
             .contains("example.org 8")
     );
 }
+
+#[test]
+fn the_site_says_where_it_is_deployed_and_the_command_line_is_stronger() {
+    let lab = Lab::new();
+    lab.edit(
+        "talk/applgen.toml",
+        "[deploy]\nto = \"../hub.git\"\nname = \"oscon\"\ntargets = [\"unix\", \"tap\"]\nhost-dir = \"/var/www\"\n",
+    );
+    lab.commit("where to");
+    // The folder counts from the site's, wherever the command is called.
+    for (folder, site) in [(".", "talk"), ("talk", "."), ("ops", "../talk")] {
+        lab.run(folder, ["deploy", site]).code(0);
+    }
+    lab.git("ops", ["pull", "-q"]);
+    let commits = lab.git("ops", ["rev-list", "--count", "HEAD"]);
+    assert_eq!(commits, "1", "the others had nothing new");
+    assert_eq!(lab.deploys("ops"), 2);
+    let unit = fs::read_to_string(lab.path("ops/oscon/unix/oscon.service")).unwrap();
+    assert!(unit.contains("/var/www/oscon/unix/oscon.unix"), "{unit}");
+    assert!(lab.path("ops/oscon/tap/oscon.tap").exists());
+
+    lab.run(
+        ".",
+        ["deploy", "talk", "--name", "other", "--target", "tap"],
+    )
+    .code(0);
+    lab.git(".", ["init", "-q", "--bare", "second.git"]);
+    lab.run(".", ["deploy", "talk", "--to", "second.git"])
+        .code(0);
+    lab.git("ops", ["pull", "-q"]);
+    assert!(lab.path("ops/other/tap").exists() && !lab.path("ops/other/unix").exists());
+    assert_eq!(lab.deploys("second.git"), 2);
+
+    // An image is no site, so nobody's configuration speaks for it.
+    lab.run("talk", ["build", ".", "-o", "../x.unix"]).code(0);
+    lab.run("talk", ["deploy", "--image", "../x.unix"])
+        .code(2)
+        .tells("no deployment repository is named")
+        .tells("hint: `--to REPO`");
+    lab.edit("talk/applgen.toml", "[deploy]\ntoo = \"../hub.git\"\n");
+    lab.run(".", ["deploy", "talk"])
+        .code(1)
+        .tells("talk/applgen.toml:2:1")
+        .tells("did you mean `to`?");
+}

@@ -170,6 +170,8 @@ impl Lab {
             .env("GIT_CONFIG_GLOBAL", self.path("gitconfig"))
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("NO_COLOR", "1")
+            // What a killed command leaves behind goes with the lab.
+            .env("TMPDIR", self.root())
             .stdin(Stdio::null());
     }
 

@@ -99,7 +99,9 @@ impl Emitter<'_> {
         self.images(output, diagnostics)?;
         self.redirects(output, diagnostics);
         let script = UrlPath::from(format!("/{ELASTICLUNR}").as_str());
-        if searches && !output.resources.contains_key(&script) {
+        let shared = &self.engine.shared;
+        let default = shared.settings.language(&shared.settings.default_language);
+        if searches && default.build_search_index && !output.resources.contains_key(&script) {
             diagnostics.push(
                 Diagnostic::warning(format!(
                     "pages load `{ELASTICLUNR}`, which Zola brings along and applgen does not"
