@@ -36,10 +36,13 @@ pub fn name_hash(name: &[u8]) -> u64 {
     for chunk in chunks {
         hash = fold(hash, u64::from_le_bytes(*chunk));
     }
-    let mut last = 0;
-    for &byte in rest {
-        last = last << 8 | u64::from(byte);
-    }
+    let last = match name.last_chunk::<8>() {
+        // The same without a loop: those before them are shifted out.
+        Some(eight) => u64::from_be_bytes(*eight) & ((1 << (8 * rest.len())) - 1),
+        None => rest
+            .iter()
+            .fold(0, |last, &byte| last << 8 | u64::from(byte)),
+    };
     // Twice, so that the last bytes reach all bits.
     fold(fold(hash, last), 0).wrapping_mul(MULTIPLIER)
 }

@@ -37,6 +37,7 @@
 //!   nor to what is too short to be a query: two servers would talk forever.
 //! - `request`, `question`, `edns`: what is asked. Everything that the answer
 //!   depends on is taken out of the query first, since the answer overwrites it.
+//! - `tsig`: signed queries, all of whose keys are unknown.
 //! - `respond`: which records answer (RFC 1034 §4.3.2, RFC 4592, RFC 6672).
 //!   **Rule: what could be decided at build was**: cuts, wildcards, glue.
 //! - `message`: records into the buffer, with compression. **Rule: a set is
@@ -59,11 +60,13 @@ mod cookie;
 mod edns;
 pub mod limit;
 mod message;
+#[cfg_attr(not(feature = "dnssec"), path = "proof/none.rs")]
 mod proof;
 mod question;
 mod request;
 mod respond;
 mod server;
+mod tsig;
 
 pub use server::{Class, Peer, Reply, Server, Transport};
 

@@ -1,10 +1,12 @@
 //! Response rate limiting: a name server that answers whoever seems to ask is
 //! an amplifier for attacks on those who did not.
 //!
-//! As NSD and BIND do it, responses of one kind to one network (IPv4 /24, IPv6
-//! /64) are counted in one-second windows; the limit passed, responses are
-//! dropped, but each `slip`-th is sent truncated, so that a client that did ask
-//! comes back over TCP. A client with a valid cookie, or over TCP, is who it
+//! As BIND does it, responses of one kind to one network (IPv4 /24, IPv6 /64)
+//! are counted, and each second makes up for as many as the limit says, so that
+//! this many go out in any second however long it lasts. Beyond that, responses
+//! are dropped, but each `slip`-th is sent truncated, so that a client that did
+//! ask comes back over TCP. What was dropped counts too: a flood is limited until
+//! it stops, and for at most [`WINDOW_SECONDS`] behind that. A client with a valid cookie, or over TCP, is who it
 //! says, and never limited; neither is loopback.
 //!
 //! The table has a fixed size, and networks that meet in one slot take turns in
@@ -14,6 +16,9 @@ use crate::server::{Class, Reply};
 use core::hash::Hasher;
 use core::net::IpAddr;
 use siphasher::sip::SipHasher13;
+
+/// For how long a flood counts, in seconds.
+pub const WINDOW_SECONDS: u32 = 15;
 
 /// What to do with a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +36,12 @@ pub enum Verdict {
 pub struct Slot {
     /// What tells the kind of response and network from others.
     tag: u32,
-    /// The second that is counted.
+    /// When it was counted last.
     second: u32,
-    /// Responses in that second.
-    count: u32,
-    /// The rate so far, smoothed: what an earlier second leaves behind.
-    rate: u32,
+    /// Responses that no second has made up for yet.
+    owed: u32,
+    /// Responses that were limited.
+    limited: u32,
 }
 
 /// Counters of responses, 16 bytes each, in storage of the driver's.
@@ -79,19 +84,20 @@ impl<S: AsMut<[Slot]>> Limiter<S> {
                 ..Slot::default()
             };
         } else if slot.second != seconds {
-            // Half of what was, for each second that has passed.
-            let passed = seconds.wrapping_sub(slot.second).min(31);
-            slot.rate = (slot.rate / 2).saturating_add(slot.count / 2) >> (passed - 1);
+            // A clock that was set back has made up for all.
+            let passed = seconds.wrapping_sub(slot.second);
+            slot.owed = slot.owed.saturating_sub(passed.saturating_mul(self.rate));
             slot.second = seconds;
-            slot.count = 0;
         }
-        slot.count = slot.count.saturating_add(1);
-        if slot.count.saturating_add(slot.rate) <= self.rate {
+        let most = self.rate.saturating_mul(WINDOW_SECONDS);
+        slot.owed = slot.owed.saturating_add(1).min(most);
+        if slot.owed <= self.rate {
             return Verdict::Send;
         }
+        slot.limited = slot.limited.wrapping_add(1);
         match self.slip {
             0 => Verdict::Drop,
-            slip if slot.count.is_multiple_of(slip) => Verdict::Truncate,
+            slip if slot.limited.is_multiple_of(slip) => Verdict::Truncate,
             _ => Verdict::Drop,
         }
     }

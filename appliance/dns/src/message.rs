@@ -98,7 +98,7 @@ impl<'m, 'b> Message<'m, 'b> {
 
     /// Whether RRSIGs go along.
     pub fn dnssec(&self) -> bool {
-        self.dnssec
+        cfg!(feature = "dnssec") && self.dnssec
     }
 
     /// Bytes of the message so far.
@@ -132,11 +132,9 @@ impl<'m, 'b> Message<'m, 'b> {
         }
         let mark = (self.at, self.remembered);
         let written = self.records(owner, set, ttl).and_then(|count| {
-            let signatures = match set.signatures() {
-                Some(signatures) if self.dnssec => {
-                    self.records(owner, &signatures, ttl.min(signatures.ttl()))?
-                }
-                _ => 0,
+            let signatures = match self.dnssec().then(|| set.signatures()).flatten() {
+                Some(signatures) => self.records(owner, &signatures, ttl.min(signatures.ttl()))?,
+                None => 0,
             };
             count.checked_add(signatures)
         });

@@ -3,7 +3,8 @@
 /// A name in wire form and lower case.
 #[derive(Debug)]
 pub struct QueryName {
-    wire: [u8; 255],
+    /// One byte more than a name has: whole blocks.
+    wire: [u8; 256],
     length: u8,
     /// Where each label begins, the root's last.
     starts: [u8; 128],
@@ -15,7 +16,7 @@ impl QueryName {
     /// The root.
     pub fn new() -> Self {
         Self {
-            wire: [0; 255],
+            wire: [0; 256],
             length: 1,
             starts: [0; 128],
             count: 1,
@@ -40,11 +41,15 @@ impl QueryName {
             }
         }
         let from = bytes.get(..at)?;
+        self.length = u8::try_from(at).ok()?;
         let to = self.wire.get_mut(..at)?;
         to.copy_from_slice(from);
-        // A length is no letter: all of it can be folded at once.
-        to.make_ascii_lowercase();
-        self.length = u8::try_from(at).ok()?;
+        // A length is no letter: all of it can be folded at once, in whole blocks, since what
+        // lies behind does not matter.
+        let blocks = self.wire.as_chunks_mut::<16>().0.iter_mut();
+        for block in blocks.take(at.div_ceil(16)) {
+            block.make_ascii_lowercase();
+        }
         self.count = u8::try_from(count).ok()?;
         Some(at)
     }

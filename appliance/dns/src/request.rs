@@ -3,6 +3,7 @@
 use crate::edns::Edns;
 use crate::question::QueryName;
 use crate::respond::rcode;
+use crate::tsig;
 
 /// Offsets and flags of the header (RFC 1035 §4.1.1).
 pub mod header {
@@ -36,6 +37,8 @@ pub struct Request {
     pub end: usize,
     /// Whether there is an OPT record, and what it says.
     pub edns: Option<Edns>,
+    /// Where the TSIG record lies, if there is one.
+    pub signature: Option<usize>,
 }
 
 /// What became of reading a message.
@@ -70,6 +73,7 @@ impl Request {
             class: 0,
             end: header::BYTES,
             edns: None,
+            signature: None,
         }
     }
 
@@ -112,6 +116,13 @@ impl Request {
             let Some(record) = record(message, at) else {
                 return malformed;
             };
+            // RFC 8945 §5.1: the last record of all.
+            if self.signature.is_some() {
+                return malformed;
+            }
+            if record.kind == tsig::KIND {
+                self.signature = Some(at);
+            }
             at = record.end;
             if record.kind == OPT {
                 // RFC 6891 §6.1.1: one, owned by the root.

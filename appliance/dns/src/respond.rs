@@ -16,6 +16,7 @@ pub mod rcode {
     pub const NOTIMP: u8 = 4;
     pub const REFUSED: u8 = 5;
     pub const YXDOMAIN: u8 = 6;
+    pub const NOTAUTH: u8 = 9;
     /// In its place the header has 0, and OPT the 1.
     pub const BADVERS: u8 = 16;
 }
@@ -28,6 +29,7 @@ pub mod kind {
     pub const DS: u16 = 43;
     pub const RRSIG: u16 = 46;
     pub const NSEC: u16 = 47;
+    #[cfg(feature = "dnssec")]
     pub const NSEC3: u16 = 50;
     pub const IXFR: u16 = 251;
     pub const AXFR: u16 = 252;
@@ -64,6 +66,8 @@ pub struct Search<'s, 'm, 'b> {
     /// Nodes that prove what wildcards on the way answered for: their records
     /// follow the last record of the answer.
     pub later: [u32; MAX_ALIASES],
+    /// Hashes of the names that led here.
+    pub seen: [u64; MAX_ALIASES + 1],
 }
 
 /// What to do after a node.
@@ -83,17 +87,8 @@ impl<'b> Search<'_, '_, 'b> {
             class: Class::Error,
             key: 0,
         };
-        let mut seen = [0; MAX_ALIASES + 1];
         for step in 0..=MAX_ALIASES {
             let first = step == 0;
-            // A chain that comes back to a name has said all that it says.
-            let hash = name_hash(self.name.wire());
-            if !first && seen.contains(&hash) {
-                break;
-            }
-            if let Some(place) = seen.get_mut(step) {
-                *place = hash;
-            }
             let Some((node, below)) = self
                 .zones
                 .find(self.name.wire(), self.name.starts())
@@ -126,7 +121,14 @@ impl<'b> Search<'_, '_, 'b> {
                     }
                     break;
                 }
-                Some(Next::Again) => found.class = Class::Positive,
+                Some(Next::Again) => {
+                    found.class = Class::Positive;
+                    // A chain that comes back to a name has said all that it says.
+                    let hash = name_hash(self.name.wire());
+                    if self.seen.contains(&hash) {
+                        break;
+                    }
+                }
                 None => break,
             }
         }
@@ -145,6 +147,9 @@ impl<'b> Search<'_, '_, 'b> {
 
     /// The answer is whole: adds what is to be proved beside it.
     fn prove(&mut self) {
+        if cfg!(not(feature = "dnssec")) {
+            return;
+        }
         for id in &mut self.later {
             if *id == 0 {
                 return;
@@ -159,11 +164,13 @@ impl<'b> Search<'_, '_, 'b> {
     fn known(&mut self, name: Name<'b>, above: usize, first: bool) {
         // Behind the question a name may end with a pointer: then what it
         // leads to has been told before.
-        let lies_there = self
-            .message
-            .bytes(self.place + above, name.wire().len())
-            .is_some_and(|bytes| bytes.eq_ignore_ascii_case(name.wire()));
-        if first || lies_there {
+        let message = &self.message;
+        let lies_there = || {
+            message
+                .bytes(self.place + above, name.wire().len())
+                .is_some_and(|bytes| bytes.eq_ignore_ascii_case(name.wire()))
+        };
+        if first || lies_there() {
             self.message.lies_at(name, self.place + above);
         }
     }
@@ -249,7 +256,8 @@ impl<'b> Search<'_, '_, 'b> {
         encloser: Option<Node<'b>>,
     ) -> Option<Next> {
         let mut some = false;
-        for signatures in node.sets().filter_map(|set| set.signatures()) {
+        let sets = node.sets().filter(|_| cfg!(feature = "dnssec"));
+        for signatures in sets.filter_map(|set| set.signatures()) {
             some = true;
             if !self.message.signatures(Owner::At(self.place), &signatures) {
                 break;
@@ -266,6 +274,14 @@ impl<'b> Search<'_, '_, 'b> {
         Some(Next::Done(rcode::NOERROR, Class::Positive))
     }
 
+    /// Remembers the name that is about to be left for another.
+    fn leave(&mut self) {
+        let hash = name_hash(self.name.wire());
+        if let Some(free) = self.seen.iter_mut().find(|seen| **seen == 0) {
+            *free = hash;
+        }
+    }
+
     /// Takes the target of a CNAME as the name to look for.
     fn follow(&mut self, set: &RrSet<'b>) -> Option<Next> {
         let target = first_name(set)?;
@@ -273,6 +289,7 @@ impl<'b> Search<'_, '_, 'b> {
             .message
             .place_of(target)
             .unwrap_or(self.message.last_name());
+        self.leave();
         self.name.set(target.wire())?;
         Some(Next::Again)
     }
@@ -298,6 +315,7 @@ impl<'b> Search<'_, '_, 'b> {
             }
             _ => labels.copy_from_slice(self.name.wire().get(..own)?),
         }
+        self.leave();
         if self.name.replace_tail(own, target.wire()).is_none() {
             return Some(Next::Done(rcode::YXDOMAIN, Class::Positive));
         }

@@ -4,6 +4,7 @@ use crate::edns::{Edns, Reply as Opt};
 use crate::message::Message;
 use crate::request::{Outcome, Request, header};
 use crate::respond::{Search, kind, rcode};
+use crate::tsig::Refusal;
 use crate::{MAX_ALIASES, MESSAGE_BYTES, PLAIN_UDP_BYTES, UDP_BYTES, chaos, cookie};
 use applgen_bundle::dns::Zones;
 use core::net::IpAddr;
@@ -111,8 +112,47 @@ impl<'b> Server<'b> {
             Outcome::Silence => None,
             Outcome::Refused(code) => finish(buffer, &request, code, Parts::default()),
             Outcome::Cookie => self.reply(buffer, &mut request, peer, false),
-            Outcome::Query => self.reply(buffer, &mut request, peer, true),
+            Outcome::Query => match request.signature {
+                None => self.reply(buffer, &mut request, peer, true),
+                Some(at) => self.refuse_key(buffer, length, &mut request, peer, at),
+            },
         }
+    }
+
+    /// The reply to a query that is signed, by a key that is not known here.
+    #[cold]
+    fn refuse_key(
+        &self,
+        buffer: &mut [u8],
+        length: usize,
+        request: &mut Request,
+        peer: &Peer,
+        at: usize,
+    ) -> Option<Reply> {
+        let Some(refusal) = Refusal::to(buffer.get(..length)?, at) else {
+            return finish(buffer, request, rcode::FORMERR, Parts::default());
+        };
+        let opt = request.edns.map(|edns| self.opt(&edns, peer, &mut false));
+        let mut end = request.end;
+        if let Some(opt) = &opt {
+            end += opt.write(buffer.get_mut(end..)?)?;
+        }
+        let record = refusal.bytes();
+        let to = buffer
+            .get_mut(end..)
+            .and_then(|rest| rest.get_mut(..record.len()));
+        end += record.len();
+        // Names as long as that nobody has; the code must do.
+        let Some(to) = to.filter(|_| end <= most(peer, &request.edns)) else {
+            return finish(buffer, request, rcode::NOTAUTH, Parts::default());
+        };
+        to.copy_from_slice(record);
+        let parts = Parts {
+            counts: [0, 0, 1 + u16::from(opt.is_some())],
+            end: Some(end),
+            ..Parts::default()
+        };
+        finish(buffer, request, rcode::NOTAUTH, parts)
     }
 
     /// A reply to what could be read, a query or a wish for a cookie: with OPT, if
@@ -127,14 +167,7 @@ impl<'b> Server<'b> {
         let edns = request.edns;
         let mut genuine = peer.transport == Transport::Tcp;
         let opt = edns.map(|edns| self.opt(&edns, peer, &mut genuine));
-        let most = match (peer.transport, &edns) {
-            (Transport::Tcp, _) => MESSAGE_BYTES,
-            (Transport::Udp, None) => PLAIN_UDP_BYTES,
-            (Transport::Udp, Some(edns)) => {
-                usize::from(edns.size).clamp(PLAIN_UDP_BYTES, UDP_BYTES)
-            }
-        };
-        let room = most.min(buffer.len());
+        let room = most(peer, &edns).min(buffer.len());
         let room = room.checked_sub(opt.map_or(0, |opt| opt.length()))?;
         let dnssec = edns.is_some_and(|edns| edns.dnssec);
         let mut parts = Parts::default();
@@ -205,6 +238,7 @@ impl<'b> Server<'b> {
             message,
             place: header::BYTES,
             later: [0; MAX_ALIASES],
+            seen: [0; MAX_ALIASES + 1],
         };
         let found = search.run();
         Parts {
@@ -215,6 +249,15 @@ impl<'b> Server<'b> {
             key: found.key,
             ..Parts::default()
         }
+    }
+}
+
+/// The most bytes that a client takes.
+fn most(peer: &Peer, edns: &Option<Edns>) -> usize {
+    match (peer.transport, edns) {
+        (Transport::Tcp, _) => MESSAGE_BYTES,
+        (Transport::Udp, None) => PLAIN_UDP_BYTES,
+        (Transport::Udp, Some(edns)) => usize::from(edns.size).clamp(PLAIN_UDP_BYTES, UDP_BYTES),
     }
 }
 

@@ -163,6 +163,39 @@ fn what_is_refused_and_what_is_not_answered() {
     assert_eq!((answer[3] & 15, answer.len()), (0, 12 + 11 + 28));
 }
 
+#[test]
+fn keys_are_unknown() {
+    let data = b"\x03alg\0\0\0\x01\x02\x03\x04\x01\x2c\0\x02xy\x12\x34\0\0\0\0";
+    let signature = |owner: &[u8]| [owner, b"\0\xfa\0\xff\0\0\0\0\0\x17", data].concat();
+    let refused =
+        b"\0\xfa\0\xff\0\0\0\0\0\x15\x03alg\0\0\0\x01\x02\x03\x04\x01\x2c\0\0\x12\x34\0\x11\0\0";
+    let key = b"\x03Key\0";
+    let asked = query([0, 0], [1, 0, 0, 1], 6, 1, &signature(key));
+    let told = answer(&asked).unwrap();
+    assert_eq!(&told[2..12], b"\x80\x09\0\x01\0\0\0\0\0\x01");
+    assert!(told.ends_with(&[&key[..], refused].concat()));
+    // OPT comes first, there and back.
+    let with_opt = [opt(0, 0, &[]), signature(key)].concat();
+    let told = answer(&query([0, 0], [1, 0, 0, 2], 6, 1, &with_opt)).unwrap();
+    assert_eq!(&told[2..12], b"\x80\x09\0\x01\0\0\0\0\0\x02");
+    assert!(told.ends_with(&[&opt(0, 0, &[])[..], key, refused].concat()));
+    // Last means last, and once.
+    let code = |bytes: &[u8]| answer(bytes).map(|answer| answer[3] & 15);
+    let behind = [signature(key), opt(0, 0, &[])].concat();
+    assert_eq!(code(&query([0, 0], [1, 0, 0, 2], 6, 1, &behind)), Some(1));
+    let twice = [signature(key), signature(key)].concat();
+    assert_eq!(code(&query([0, 0], [1, 0, 0, 2], 6, 1, &twice)), Some(1));
+    // No more bytes than the client takes.
+    let long = [&[63; 64][..], &[63; 64], &[63; 64], &[61; 62], b"\0"].concat();
+    let name: Vec<u8> = [&long[..192], &[40; 41], APEX].concat();
+    let mut asked = b"\x12\x34\0\0\0\x01\0\0\0\0\0\x01".to_vec();
+    asked.extend(name);
+    asked.extend([0, 6, 0, 1]);
+    asked.extend(signature(&long));
+    assert_eq!(answer(&asked).unwrap(), b"\x12\x34\x80\x09\0\0\0\0\0\0\0\0");
+    assert!(answer_over(Transport::Tcp, &asked).unwrap().len() > 512);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 

@@ -129,6 +129,11 @@ pub fn bundle(
     if !zones.is_empty() {
         let what = format!("the site has {}", super::count(zones.len(), "zone"));
         features.need(Feature::Dns, what);
+        let signed = zones.iter().filter(|zone| zone.is_signed()).count();
+        if signed > 0 {
+            let what = format!("the site has {}", super::count(signed, "signed zone"));
+            features.need(Feature::Dnssec, what);
+        }
     }
     writer.info(&info(&site, target, &decks, &zones, &features));
     if !zones.is_empty() {

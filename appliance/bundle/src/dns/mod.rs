@@ -210,7 +210,9 @@ impl<'b> Zones<'b> {
             }
             if u32::from_le_bytes([t0, t1, t2, t3]) == hash as u32 {
                 let node = Node::at(self.bytes, node)?;
-                if node.name()?.wire().eq_ignore_ascii_case(name) {
+                // Most names are written in lower case, as the one here is.
+                let wire = node.name()?.wire();
+                if wire == name || wire.eq_ignore_ascii_case(name) {
                     return Some(node);
                 }
             }
@@ -294,18 +296,19 @@ pub struct Hashing<'b> {
 #[derive(Debug, Clone, Copy)]
 pub struct Zone<'b> {
     bytes: &'b [u8],
-    head: [u32; 9],
+    head: &'b [u8; field::ZONE],
     at: u32,
 }
 
 impl<'b> Zone<'b> {
     pub(crate) fn at(bytes: &'b [u8], at: u32) -> Option<Self> {
-        let fields = slice(bytes, at as usize, field::ZONE)?;
-        let mut head = [0; 9];
-        for (number, four) in head.iter_mut().zip(fields.chunks_exact(4)) {
-            *number = u32_at(four, 0)?;
-        }
+        let head = bytes.get(at as usize..)?.first_chunk()?;
         Some(Self { bytes, head, at })
+    }
+
+    /// One of the fields, by its number.
+    fn number(&self, index: usize) -> u32 {
+        u32_at(self.head, index * 4).unwrap_or(0)
     }
 
     /// A number that tells this zone from the others of the section.
@@ -315,37 +318,37 @@ impl<'b> Zone<'b> {
 
     /// Its apex.
     pub fn apex(&self) -> Option<Node<'b>> {
-        Node::at(self.bytes, self.head[0])
+        Node::at(self.bytes, self.number(0))
     }
 
     /// The apex as the parent zone sees it, where that is here too.
     pub fn parent_side(&self) -> Option<Node<'b>> {
-        Node::at(self.bytes, self.head[1])
+        Node::at(self.bytes, self.number(1))
     }
 
     /// Its SOA record set.
     pub fn soa(&self) -> Option<RrSet<'b>> {
-        RrSet::at(self.bytes, self.head[2])
+        RrSet::at(self.bytes, self.number(2))
     }
 
     /// The TTL of its negative answers in seconds (RFC 2308 §5).
     pub fn negative_ttl(&self) -> u32 {
-        self.head[3]
+        self.number(3)
     }
 
     /// Its serial number.
     pub fn serial(&self) -> u32 {
-        self.head[4]
+        self.number(4)
     }
 
     /// How many records it has.
     pub fn record_count(&self) -> u32 {
-        self.head[5]
+        self.number(5)
     }
 
     /// How its NSEC3 records hash names, where it has any.
     pub fn hashing(&self) -> Option<Hashing<'b>> {
-        let at = self.head[8] as usize;
+        let at = self.number(8) as usize;
         if at == 0 {
             return None;
         }
@@ -359,13 +362,13 @@ impl<'b> Zone<'b> {
     /// How many names own an NSEC record, or an NSEC3 record where there is
     /// [hashing](Self::hashing).
     pub fn nsec_count(&self) -> usize {
-        self.head[7] as usize
+        self.number(7) as usize
     }
 
     /// The owner of one of these records, by its place in the canonical order.
     pub fn nsec_owner(&self, index: usize) -> Option<Node<'b>> {
         let index = Some(index).filter(|&index| index < self.nsec_count())?;
-        let offset = (self.head[6] as usize).checked_add(index.checked_mul(4)?)?;
+        let offset = (self.number(6) as usize).checked_add(index.checked_mul(4)?)?;
         Node::at(self.bytes, u32_at(self.bytes, offset)?)
     }
 }

@@ -1,7 +1,7 @@
 //! Names, and nodes: names as one zone sees them.
 
 use super::{RrSet, Zone, field};
-use crate::bytes::{slice, u8_at, u16_at, u32_at};
+use crate::bytes::{slice, u16_at, u32_at};
 
 /// What a node is, beside its record sets.
 pub mod flag {
@@ -34,14 +34,16 @@ impl<'b> Name<'b> {
         if at == 0 {
             return None;
         }
-        let offset = at as usize;
-        let length = u8_at(bytes, offset.checked_add(4)?)?;
+        let (head, rest) = bytes
+            .get(at as usize..)?
+            .split_first_chunk::<{ field::NAME }>()?;
+        let [p0, p1, p2, p3, length, labels] = *head;
         Some(Self {
             bytes,
             at,
-            parent: u32_at(bytes, offset)?,
-            labels: u8_at(bytes, offset.checked_add(5)?)?,
-            wire: slice(bytes, offset.checked_add(field::NAME)?, length.into())?,
+            parent: u32::from_le_bytes([p0, p1, p2, p3]),
+            labels,
+            wire: rest.get(..length.into())?,
         })
     }
 
