@@ -225,6 +225,8 @@ if [[ ${KERNELS:-} != no ]]; then
     mkdir "$TMP/rules"
     printf 'a page' >"$TMP/rules/index.html"
     printf '/a/* /b/:splat\n' >"$TMP/rules/_redirects"
+    # An address of its own, so that rules are all that is optional.
+    printf '[network]\nip = "192.0.2.2/24"\n' >"$TMP/rules/applgen.toml"
     "$APPLGEN" build "$TMP/rules" --kvm -o "$TMP/rules.kvm" 2>"$TMP/build" || { cat "$TMP/build" >&2; exit 1; }
     "$APPLGEN" inspect "$TMP/rules.kvm" --json | python3 -c '
 import json, sys

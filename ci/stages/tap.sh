@@ -59,7 +59,8 @@ for image in "$made"/*.tap; do
         for server in "$IMAGE4" "$IMAGE6"; do
             for transport in +notcp +tcp; do
                 for question in "example.org MX=10 mail.example.org." "host-2.example.org A=192.0.2.102" \
-                    "x.dev.example.org CNAME=example.org."; do
+                    "x.dev.example.org CNAME=example.org." \
+                    "example.org A=$IMAGE4" "www.example.org AAAA=$IMAGE6"; do
                     # shellcheck disable=SC2086 # a name and a type
                     expect "$transport @$server ${question%=*}" \
                         "$(kdig +short +timeout=5 "$transport" "@$server" ${question%=*})" "${question#*=}"

@@ -68,7 +68,7 @@ mod respond;
 mod server;
 mod tsig;
 
-pub use server::{Class, Peer, Reply, Server, Transport};
+pub use server::{Class, Own, Peer, Reply, Server, Transport};
 
 /// The largest answer over UDP, and the payload size that is told to clients
 /// (<https://dnsflagday.net/2020/>).

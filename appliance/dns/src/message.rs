@@ -6,6 +6,7 @@
 //! written, and therefore in no circle.
 
 use crate::MAX_ALIASES;
+use crate::server::Own;
 use applgen_bundle::dns::{Name, Record, RrSet};
 
 /// Names that are remembered for compression; later ones are written in full.
@@ -58,11 +59,18 @@ pub struct Message<'m, 'b> {
     dnssec: bool,
     /// Nodes whose DNAME or NSEC records are there already.
     once: [u32; MAX_ALIASES],
+    own: &'m Option<Own>,
 }
 
 impl<'m, 'b> Message<'m, 'b> {
     /// A message that goes on at `at` and ends before `limit`.
-    pub fn new(buffer: &'m mut [u8], at: usize, limit: usize, dnssec: bool) -> Self {
+    pub fn new(
+        buffer: &'m mut [u8],
+        at: usize,
+        limit: usize,
+        dnssec: bool,
+        own: &'m Option<Own>,
+    ) -> Self {
         Self {
             limit: limit.min(buffer.len()),
             buffer,
@@ -76,6 +84,7 @@ impl<'m, 'b> Message<'m, 'b> {
             truncated: false,
             dnssec,
             once: [0; MAX_ALIASES],
+            own,
         }
     }
 
@@ -89,6 +98,21 @@ impl<'m, 'b> Message<'m, 'b> {
             *free = node;
         }
         true
+    }
+
+    /// Whether a set has records: not one of addresses that the server lacks.
+    pub fn has(&self, set: &RrSet<'_>) -> bool {
+        if !set.own() {
+            return true;
+        }
+        match self.own {
+            Some(own) => own.address(set.kind()).is_some(),
+            // Zeros, behind a length of two bytes, are no address.
+            None => set.records().any(|record| match record {
+                Record::Plain(data) => data.iter().skip(2).any(|&byte| byte != 0),
+                Record::Named { .. } => false,
+            }),
+        }
     }
 
     /// Where the next byte goes.
@@ -242,7 +266,16 @@ impl<'m, 'b> Message<'m, 'b> {
             }
             self.head(set.kind(), ttl)?;
             match record {
-                Record::Plain(data) => self.put(data)?,
+                Record::Plain(data) => {
+                    let own = self.own.as_ref().filter(|_| set.own());
+                    match own.and_then(|own| own.address(set.kind())) {
+                        Some(address) => {
+                            self.put(&[0, address.len() as u8])?;
+                            self.put(address)?;
+                        }
+                        None => self.put(data)?,
+                    }
+                }
                 Record::Named {
                     before,
                     names,

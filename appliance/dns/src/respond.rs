@@ -23,6 +23,7 @@ pub mod rcode {
 
 /// Types that questions are answered about.
 pub mod kind {
+    pub const A: u16 = 1;
     pub const NS: u16 = 2;
     pub const CNAME: u16 = 5;
     pub const DNAME: u16 = 39;
@@ -217,9 +218,9 @@ impl<'b> Search<'_, '_, 'b> {
     fn node(&mut self, node: Node<'b>, zone: Zone<'b>, encloser: Option<Node<'b>>) -> Option<Next> {
         let owner = Owner::At(self.place);
         let set = match self.kind {
-            kind::ANY => any(node),
+            kind::ANY => any(node, self.message),
             kind::RRSIG => return self.signatures(node, zone, encloser),
-            kind => node.set(kind),
+            kind => node.set(kind).filter(|set| self.message.has(set)),
         };
         let class = match encloser {
             Some(_) => Class::Wildcard,
@@ -362,6 +363,9 @@ impl<'b> Search<'_, '_, 'b> {
     fn additional(&mut self, set: &RrSet<'b>) {
         self.prove();
         for row in set.additional() {
+            if !self.message.has(&row.set) {
+                continue;
+            }
             let owner = match self.message.place_of(row.name) {
                 Some(offset) => Owner::At(offset),
                 None => Owner::Name(row.name),
@@ -387,8 +391,9 @@ fn first_name<'b>(set: &RrSet<'b>) -> Option<Name<'b>> {
 }
 
 /// The one set that answers ANY (RFC 8482 §4.1).
-fn any(node: Node<'_>) -> Option<RrSet<'_>> {
-    let sets = || node.sets().filter(|set| set.count() > 0);
+fn any<'b>(node: Node<'b>, message: &Message<'_, 'b>) -> Option<RrSet<'b>> {
+    let has = |set: &RrSet<'_>| set.count() > 0 && message.has(set);
+    let sets = || node.sets().filter(has);
     let first = sets().find(|set| set.kind() != kind::NSEC);
     first.or_else(|| sets().next())
 }

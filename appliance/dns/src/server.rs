@@ -82,17 +82,49 @@ impl Reply {
     }
 }
 
+/// The addresses that a server has itself. Names whose addresses are the server's
+/// (`[dns] self`) are answered with them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Own {
+    /// Its IPv4 address.
+    pub ipv4: Option<[u8; 4]>,
+    /// Its IPv6 address.
+    pub ipv6: Option<[u8; 16]>,
+}
+
+impl Own {
+    /// The address in records of a type, if there is one.
+    pub(crate) fn address(&self, kind: u16) -> Option<&[u8]> {
+        match kind {
+            kind::A => self.ipv4.as_ref().map(|address| address.as_slice()),
+            _ => self.ipv6.as_ref().map(|address| address.as_slice()),
+        }
+    }
+}
+
 /// Zones, ready to answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Server<'b> {
     zones: Zones<'b>,
     secret: [u8; 16],
+    /// Absent where the system has the addresses, and we do not know which.
+    own: Option<Own>,
 }
 
 impl<'b> Server<'b> {
     /// `secret` makes cookies (RFC 9018 §4.4); nobody else may know it.
     pub fn new(zones: Zones<'b>, secret: [u8; 16]) -> Self {
-        Self { zones, secret }
+        Self {
+            zones,
+            secret,
+            own: None,
+        }
+    }
+
+    /// From now on, the server's own addresses are these. Until then they are what
+    /// was known of them at build.
+    pub fn set_own(&mut self, own: Own) {
+        self.own = Some(own);
     }
 
     /// The zones.
@@ -175,7 +207,7 @@ impl<'b> Server<'b> {
         if edns.is_some_and(|edns| edns.version != 0) {
             parts.rcode = rcode::BADVERS;
         } else {
-            let mut message = Message::new(buffer, request.end, room, dnssec);
+            let mut message = Message::new(buffer, request.end, room, dnssec, &self.own);
             if is_query {
                 parts = self.resolve(request, &mut message);
             }

@@ -6,11 +6,12 @@
 
 use crate::clock::Clock;
 use crate::frame::Flow;
+use crate::link::Link;
 use crate::service::{After, Answer, At, HEAD_BYTES, Step, Surroundings};
 use alloc::vec;
 use alloc::vec::Vec;
 use applgen_dns::limit::{Limiter, Slot, Verdict};
-use applgen_dns::{MESSAGE_BYTES, Peer, Server, Transport};
+use applgen_dns::{MESSAGE_BYTES, Own, Peer, Server, Transport};
 use core::cell::RefCell;
 use core::net::IpAddr;
 use smoltcp::wire::IpAddress;
@@ -71,6 +72,17 @@ impl<'b> Dns<'b> {
             limiter,
             message: RefCell::new(vec![0; 2 + MESSAGE_BYTES]),
         }
+    }
+
+    /// Tells the zones which addresses this machine has now.
+    pub fn addresses(&mut self, link: &Link) {
+        self.server.set_own(Own {
+            ipv4: link.ipv4.map(|own| own.address().octets()),
+            #[cfg(feature = "ipv6")]
+            ipv6: link.ipv6.map(|own| own.address().octets()),
+            #[cfg(not(feature = "ipv6"))]
+            ipv6: None,
+        });
     }
 
     /// Answers a datagram in its place.

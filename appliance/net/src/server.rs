@@ -271,6 +271,8 @@ impl<'b> Server<'b> {
                     );
                 }
                 self.tcp.addresses_changed(&self.link);
+                #[cfg(feature = "dns")]
+                self.services.addresses(&self.link);
                 self.announce_ipv4 = true;
             }
         }

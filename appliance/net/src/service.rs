@@ -16,6 +16,8 @@ use crate::frame::Flow;
 #[cfg(feature = "http")]
 use crate::http::Http;
 use crate::limits::Limits;
+#[cfg(all(feature = "dns", feature = "dhcp"))]
+use crate::link::Link;
 use crate::log;
 use smoltcp::wire::IpAddress;
 
@@ -132,6 +134,14 @@ impl<'b> Services<'b> {
         }
         let _ = flow;
         None
+    }
+
+    /// Tells the zones which addresses this machine has now.
+    #[cfg(all(feature = "dns", feature = "dhcp"))]
+    pub fn addresses(&mut self, link: &Link) {
+        if let Some(dns) = &mut self.dns {
+            dns.addresses(link);
+        }
     }
 
     /// Says what listens on an address that there is from now on.

@@ -151,7 +151,9 @@ impl<'b> Setup<'b> {
                     |high: u64, low: u64| (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
                 let cookies = self.words.cookie_secret.unwrap_or(secret(k0, k1));
                 let server = applgen_dns::Server::new(zones, cookies);
-                Some(crate::dns::Dns::new(server, at, secret(k2, k3)))
+                let mut dns = crate::dns::Dns::new(server, at, secret(k2, k3));
+                dns.addresses(link);
+                Some(dns)
             }
             None => None,
         };

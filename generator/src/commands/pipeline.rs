@@ -14,7 +14,6 @@ use crate::{
     failure::Failure,
     image::{
         Feature, Features, Target, descriptors,
-        environment::Environment,
         manifest::{self, ZonePart},
     },
     progress::Progress,
@@ -48,14 +47,6 @@ pub struct Bundled {
     pub totals: Totals,
 }
 
-/// What was made of contents before, where there is a place for it.
-fn cache() -> Cache {
-    match Environment::current().cache_dir() {
-        Some(directory) => Cache::below(&directory),
-        None => Cache::none(),
-    }
-}
-
 /// Loads, renders and compresses a site. What there is to say is said.
 pub fn bundle(
     named: &Path,
@@ -83,7 +74,7 @@ pub fn bundle(
     }
 
     let finish = Finish::Compressed {
-        cache: cache(),
+        cache: Cache::of_user(),
         progress,
     };
     let limit_bytes = site.config.limit_bytes();
@@ -185,7 +176,7 @@ pub fn generation(
             section.begin_host().map_err(assets::too_large)?;
         }
         sites::add_names(&mut section, &served)?;
-        let finish = Finish::live(cache());
+        let finish = Finish::live(Cache::of_user());
         let output = served.rendered.output;
         assets::fill(&mut section, output, site.config.limit_bytes(), &finish)?;
         hosts.push(finish.into_prints());
@@ -233,6 +224,7 @@ fn dns_section(site: &Site, zones: Vec<Zone>) -> Result<DnsSection, Failure> {
         nsid: bytes(&dns.nsid),
         version: (!dns.version.is_empty()).then(|| dns.version.as_bytes().to_vec()),
         identity: bytes(&dns.identity).or_else(|| bytes(&dns.nsid)),
+        own: dns.own.iter().map(|(name, _)| name.clone()).collect(),
     });
     for zone in zones {
         section

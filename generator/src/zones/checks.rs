@@ -15,6 +15,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// Warnings about one zone that are told in full.
 pub(super) const TOLD_AT_MOST: usize = 100;
 
+/// The most iterations of NSEC3 hashes that any zone may have, whatever its keys
+/// (RFC 5155 §10.3). NSD and Knot load more; resolvers take no proof with more than
+/// 150, and later ones none with more than 50.
+const MAX_ITERATIONS: u16 = 2500;
+
 /// A zone's records by owner (in lower case) and type.
 #[derive(Default)]
 struct Index<'z> {
@@ -202,6 +207,11 @@ impl Checks<'_> {
                     );
                 }
             }
+            number::NSEC3PARAM => {
+                for record in set {
+                    self.iterations(record);
+                }
+            }
             number::DS if is_apex => self.warn(
                 first,
                 "DS records at the apex are never asked for: they belong to the parent zone",
@@ -211,6 +221,32 @@ impl Checks<'_> {
         }
         if !is_apex {
             self.below_a_cut(index, first, &shown);
+        }
+    }
+
+    /// How often a zone's names are hashed: each query for a proof pays for it.
+    fn iterations(&mut self, record: &Located) {
+        let iterations = record.data.get(2..).and_then(|rest| rest.first_chunk());
+        let iterations = iterations.map_or(0, |two| u16::from_be_bytes(*two));
+        let hint = "sign the zone with 0 iterations and without a salt";
+        if iterations > MAX_ITERATIONS {
+            self.error(
+                record,
+                format!(
+                    "the zone hashes names {iterations} times more than once, \
+                     and {MAX_ITERATIONS} are the most that there may be"
+                ),
+                hint,
+            );
+        } else if iterations > 0 {
+            self.warn(
+                record,
+                format!(
+                    "the zone hashes names {iterations} times more than once, \
+                     which helps nobody but attackers (RFC 9276 §3.1)"
+                ),
+                hint,
+            );
         }
     }
 

@@ -1,5 +1,10 @@
 //! `[dns] self`: names whose addresses are the appliance's own, so that site and
 //! zone cannot disagree.
+//!
+//! A machine, or a process with a network of its own, answers with the addresses
+//! that it has: from `[network]`, from the words that it is started with, or from
+//! DHCP. What goes into the zone here is for a process on its host's sockets, which
+//! is told of none: the addresses of `[network]`, or zeros, which are no address.
 
 use super::{Zone, name, types::number};
 use crate::{
@@ -11,11 +16,12 @@ use applgen_bundle::{
     boot::{Ip4, Keys, Words},
     write::ZoneRecord,
 };
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What an address has for a TTL when the zone says nothing, in seconds.
 const TTL: u32 = 3600;
 
-/// Adds the addresses of `[network]` to the names of `[dns] self`.
+/// Adds addresses to the names of `[dns] self`.
 pub fn add(site: &Site, zones: &mut [Zone], diagnostics: &mut Diagnostics) -> Result<(), Failure> {
     let names = &site.config.dns.own;
     if names.is_empty() {
@@ -23,12 +29,32 @@ pub fn add(site: &Site, zones: &mut [Zone], diagnostics: &mut Diagnostics) -> Re
     }
     let text = site.config.boot_words.join(" ");
     let words = Words::parse(&text, Keys::ALL).unwrap_or_default();
-    let mut addresses = Vec::new();
-    if let Some(Ip4::Static { address, .. }) = words.ip {
-        addresses.push((number::A, address.octets().to_vec()));
-    }
-    if let Some(ip6) = words.ip6 {
-        addresses.push((number::AAAA, ip6.address.octets().to_vec()));
+    let ipv4 = match words.ip {
+        Some(Ip4::Static { address, .. }) => Some(address),
+        _ => None,
+    };
+    let ipv6 = words.ip6.map(|ip6| ip6.address);
+    let addresses = [
+        (
+            number::A,
+            ipv4.unwrap_or(Ipv4Addr::UNSPECIFIED).octets().to_vec(),
+        ),
+        (
+            number::AAAA,
+            ipv6.unwrap_or(Ipv6Addr::UNSPECIFIED).octets().to_vec(),
+        ),
+    ];
+    if ipv4.is_none() && ipv6.is_none() && words.ip.is_none() {
+        let mut diagnostic = Diagnostic::warning(
+            "the names of `dns.self` have an address only where the image is given one",
+        )
+        .hint(
+            "say `ip` or `ip6` in `[network]`, such as `ip = \"192.0.2.2/24\"` or `ip = \"dhcp\"`",
+        );
+        if let Some((_, Some(place))) = names.first() {
+            diagnostic = diagnostic.at(place.clone());
+        }
+        diagnostics.push(diagnostic);
     }
     let mut failed = false;
     for (wire, place) in names {
@@ -41,13 +67,6 @@ pub fn add(site: &Site, zones: &mut [Zone], diagnostics: &mut Diagnostics) -> Re
             failed = true;
         };
         let shown = name::show(wire);
-        if addresses.is_empty() {
-            refuse(
-                format!("`{shown}` cannot have the appliance's address: none is known"),
-                "say `ip` or `ip6` in `[network]`, such as `ip = \"192.0.2.2/24\"`",
-            );
-            continue;
-        }
         // The zone whose apex is nearest.
         let zone = zones
             .iter_mut()

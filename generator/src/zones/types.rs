@@ -48,6 +48,8 @@ pub enum Field {
     Base32,
     /// A bitmap of types up to the end (RFC 4034 §4.1.2).
     Types,
+    /// A bitmap of types below 128, one or more, up to the end (RFC 2535 §5.2).
+    OldTypes,
     /// A type.
     Type,
     /// A DNSSEC algorithm.
@@ -138,7 +140,7 @@ pub const KINDS: &[Kind] = &[
     kind("GPOS", 27, &[Text, Text, Text]),
     kind("AAAA", 28, &[Ipv6]),
     kind("LOC", 29, &[Location]),
-    kind("NXT", 30, &[]),
+    kind("NXT", 30, &[Name, OldTypes]),
     kind("EID", 31, &[Hex]),
     kind("NIMLOC", 32, &[Hex]),
     kind("SRV", 33, &[U16, U16, U16, Name]),

@@ -58,8 +58,10 @@
 //!
 //! A *record set* ([`RrSet`]): `type (2), number of records (2), TTL (4), RRSIG
 //! set that covers it (4), additional records (4), bytes before names (1),
-//! names (1), bytes after (1), whether names are written in full (1)`, and then
-//! its records. A set without compressible names (RFC 3597 §4), but for DNAME,
+//! names (1), bytes after (1), flags (1)`, and then its records. Of the *flags*, 1
+//! says that names are written in full, and 2 that these are addresses of the
+//! appliance itself: one record, which holds the one that was known at build, or
+//! zeros. A set without compressible names (RFC 3597 §4), but for DNAME,
 //! holds `RDLENGTH and RDATA` as they go onto
 //! the wire; one with them `bytes before, offsets of names (4 each), bytes
 //! after`.
@@ -84,7 +86,7 @@ pub const MAX_NAME_BYTES: usize = 255;
 
 /// Sizes and offsets of the section, for reader and writer.
 pub(crate) mod field {
-    pub const VERSION: u16 = 2;
+    pub const VERSION: u16 = 3;
     pub const ZONES: usize = 0;
     pub const ZONE_TABLE: usize = 4;
     pub const SLOTS_LOG2: usize = 8;
@@ -102,6 +104,8 @@ pub(crate) mod field {
     pub const ZONE: usize = 36;
     pub const NAME: usize = 6;
     pub const SET: usize = 20;
+    pub const SET_IN_FULL: u8 = 1;
+    pub const SET_IS_OWN: u8 = 2;
     pub const ADDITIONAL: usize = 12;
 }
 

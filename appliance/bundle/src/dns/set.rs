@@ -14,7 +14,7 @@ pub struct RrSet<'b> {
     before: u8,
     names: u8,
     after: u8,
-    in_full: bool,
+    flags: u8,
 }
 
 /// The data of one record.
@@ -59,7 +59,7 @@ impl<'b> RrSet<'b> {
             before: u8_at(head, 16)?,
             names: u8_at(head, 17)?.min(2),
             after: u8_at(head, 18)?,
-            in_full: u8_at(head, 19)? != 0,
+            flags: u8_at(head, 19)?,
         })
     }
 
@@ -75,7 +75,12 @@ impl<'b> RrSet<'b> {
 
     /// Whether names in its data must not be compressed.
     pub fn in_full(&self) -> bool {
-        self.in_full
+        self.flags & field::SET_IN_FULL != 0
+    }
+
+    /// Whether its records stand for the addresses of whoever serves them.
+    pub fn own(&self) -> bool {
+        self.flags & field::SET_IS_OWN != 0
     }
 
     /// Their TTL in seconds.

@@ -43,6 +43,7 @@ fn take(field: Field, data: &[u8]) -> Option<&[u8]> {
         Field::Hex | Field::Base64 | Field::Nsap | Field::Atm => (!data.is_empty()).then_some(&[]),
         Field::RawText | Field::OptionalHex | Field::OptionalBase64 => Some(&[]),
         Field::Types => windows(data).then_some(&[]),
+        Field::OldTypes => (1..=16).contains(&data.len()).then_some(&[]),
         Field::Prefixes => prefixes(data).then_some(&[]),
         Field::Parameters => parameters(data).then_some(&[]),
         Field::Services => (!data.is_empty() && data.len() <= 1 + 8192).then_some(&[]),

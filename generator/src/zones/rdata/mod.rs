@@ -301,6 +301,19 @@ impl<'a> Reader<'a> {
                 }
                 self.out.extend(special::bitmap(kinds));
             }
+            Field::OldTypes => {
+                const WHAT: &str = "a type of record below 128";
+                let mut bits = [0_u8; 16];
+                let mut least = self.next(WHAT).map(|token| vec![token])?;
+                least.extend(self.rest());
+                for token in least {
+                    let kind = types::parse(self.bytes(token)).filter(|&kind| kind < 128);
+                    let kind = kind.ok_or_else(|| self.wrong(token, WHAT))?;
+                    bits[usize::from(kind / 8)] |= 0x80 >> (kind % 8);
+                }
+                let last = bits.iter().rposition(|&byte| byte != 0).unwrap_or(0);
+                self.out.extend(&bits[..=last]);
+            }
             Field::Algorithm => {
                 let number = self.named("a DNSSEC algorithm", |text| {
                     let named = types::ALGORITHMS

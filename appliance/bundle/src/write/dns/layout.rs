@@ -6,7 +6,7 @@ use super::zone::{Zone, names_of, shape};
 use super::{DnsOptions, kind};
 use crate::dns::field;
 use crate::hash::name_hash;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::string::ToString;
 use std::vec::Vec;
 
@@ -18,6 +18,11 @@ pub(super) fn section(options: &DnsOptions, zones: &[Zone]) -> Result<Vec<u8>, W
         sets: HashMap::new(),
         nodes: HashMap::new(),
         zones: Vec::new(),
+        own: options
+            .own
+            .iter()
+            .filter_map(|name| Key::of(name))
+            .collect(),
     };
     layout.put(field::RATE_LIMIT, options.rate_limit);
     layout.put(field::SLIP, options.slip);
@@ -45,6 +50,8 @@ struct Layout<'z> {
     nodes: HashMap<(usize, &'z Key), u32>,
     /// Offsets of zones.
     zones: Vec<u32>,
+    /// Names whose addresses are the server's.
+    own: BTreeSet<Key>,
 }
 
 impl<'z> Layout<'z> {
@@ -160,6 +167,9 @@ impl<'z> Layout<'z> {
                     None => 0,
                 };
                 let at = self.set(kind, set.ttl, &set.data, signatures);
+                if matches!(kind, kind::A | kind::AAAA) && self.own.contains(key) {
+                    self.bytes[at as usize + field::SET - 1] |= field::SET_IS_OWN;
+                }
                 self.sets.insert((number, key, kind), at);
             }
         }

@@ -63,6 +63,9 @@ pub struct DnsOptions {
     pub version: Option<Vec<u8>>,
     /// The answer to `id.server`.
     pub identity: Option<Vec<u8>>,
+    /// Names, in wire form, whose A and AAAA records are the addresses of whoever
+    /// serves the zones ([`RrSet::own`](crate::dns::RrSet::own)).
+    pub own: Vec<Vec<u8>>,
 }
 
 /// The `dns ` section, being collected.
