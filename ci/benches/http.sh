@@ -11,6 +11,7 @@
 # CONNECTIONS choose: MODES="keep-alive pipelined close", SIZES="1kB 10kB 100kB
 # 10MB", CONNECTIONS="10 1000 10000". By default each mode is measured at 1 kB
 # and 10 connections, each size and each number of connections at keep-alive.
+# KERNELS=no leaves out what features cost, for which kernels are compiled.
 . "$(dirname "$0")/../lib.sh"
 need wrk nginx taskset=util-linux valgrind python3 gzip strace
 # wrk looks names of protocols up.
@@ -166,21 +167,31 @@ else
     for connections in 1000 10000; do compare keep-alive 1kB "$connections"; done
 fi
 
-# System calls of a small answer.
-if command -v strace >/dev/null; then
-    timeout 30 strace -f -c -o "$TMP/calls" -p "$applgen_pid" &
+# calls PID PORT LABEL [CONNECTION] : the system calls of 1,000 requests, one after
+# the other, by name and in all.
+calls() {
+    local tracer
+    timeout 60 strace -f -c -o "$TMP/calls" -p "$1" 2>/dev/null &
     tracer=$!
     sleep 1
-    python3 - "$applgen_port" 1000 <<'END'
+    python3 - "$2" "${4:-}" <<'END'
 import http.client, sys
-connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
-for _ in range(int(sys.argv[2])):
-    connection.request("GET", "/1kB.html")
+fields = {"Connection": sys.argv[2]} if sys.argv[2] else {}
+connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=20)
+for _ in range(1000):
+    connection.request("GET", "/1kB.html", headers=fields)
     connection.getresponse().read()
 END
     kill -INT "$tracer" && wait "$tracer" || true
-    awk '$NF ~ /^(epoll_wait|read|recvfrom|write|writev|sendto|sendmsg)$/ { printf "%s %.2f a request\n", $NF, $4 / 1000 }' "$TMP/calls"
-fi
+    awk -v label="$3" '$1 ~ /^[0-9.]+$/ && $NF != "total" && $4 >= 100 {
+            calls = calls sprintf(" %s %.2f", $NF, $4 / 1000); sum += $4 / 1000
+        }
+        END { printf "%-42s %9.2f:%s\n", label, sum, calls }' "$TMP/calls"
+}
+calls "$applgen_pid" "$applgen_port" "system calls of a request, applgen"
+calls "$nginx_pid" "${nginx_url##*:}" "system calls of a request, nginx"
+calls "$applgen_pid" "$applgen_port" "with a connection of its own, applgen" close
+calls "$nginx_pid" "${nginx_url##*:}" "with a connection of its own, nginx" close
 
 # Instructions of a request, in this process: what so many more requests cost.
 instructions() {
@@ -208,3 +219,19 @@ printf '%-42s %9d\n' "instructions of a request, 1 kB, br" $(((many - few) / 100
 serve "$TMP/site.unix" threads=1
 python3 ci/http/attack.py "127.0.0.1:$port" --idle 10000 --seconds 0 --path /1kB.html \
     --pid "$background_pid" | grep '^memory'
+
+# What is compiled in only where a site needs it.
+if [[ ${KERNELS:-} != no ]]; then
+    mkdir "$TMP/rules"
+    printf 'a page' >"$TMP/rules/index.html"
+    printf '/a/* /b/:splat\n' >"$TMP/rules/_redirects"
+    # An address of its own, so that rules are all that is optional.
+    printf '[network]\nip = "192.0.2.2/24"\n' >"$TMP/rules/applgen.toml"
+    "$APPLGEN" build "$TMP/rules" --kvm -o "$TMP/rules.kvm" 2>"$TMP/build" || { cat "$TMP/build" >&2; exit 1; }
+    "$APPLGEN" inspect "$TMP/rules.kvm" --json | python3 -c '
+import json, sys
+for feature in json.load(sys.stdin)["features"]:
+    if "bytes" in feature:
+        print("%-42s %9d bytes of kernel" % ("--kvm, feature " + feature["name"], feature["bytes"]))
+'
+fi

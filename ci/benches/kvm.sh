@@ -33,12 +33,18 @@ kernel_bytes() {
 milliseconds() { echo $(((${EPOCHREALTIME/[.,]/} - $1) / 1000)); }
 now_us() { echo "${EPOCHREALTIME/[.,]/}"; }
 
-# Bytes, of both kinds of machines. Everything: pages, zones and rules with
-# patterns; both protocols, and the address from DHCP.
-zone() {
+# unpacked_bytes IMAGE : what the kernel has in memory once it has unpacked itself,
+# without `.bss`.
+unpacked_bytes() {
+    "$APPLGEN" inspect --json "$1" | sed -n 's/.*"kernel_unpacked_bytes": \([0-9]*\).*/\1/p'
+}
+
+# Bytes in the image, of both kinds of machines: as packed. Everything: pages, zones,
+# signed ones too, and rules with patterns; both protocols, and the address from DHCP.
+zone() { # SITE [RECORD…]
     mkdir -p "$TMP/$1/zones"
     printf '%s\n' '$TTL 3600' '@ SOA ns.example.org. host.example.org. 1 3600 900 86400 300' \
-        '@ NS ns.example.org.' 'ns A 192.0.2.53' >"$TMP/$1/zones/example.org.zone"
+        '@ NS ns.example.org.' 'ns A 192.0.2.53' "${@:2}" >"$TMP/$1/zones/example.org.zone"
 }
 static4=('ip = "10.0.2.15/24"' 'gw = "10.0.2.2"')
 site web 0 "${static4[@]}"
@@ -48,20 +54,32 @@ site rules 0 "${static4[@]}"
 printf '/old/* /:splat 301\n' >"$TMP/rules/_redirects"
 site dns 0 "${static4[@]}"
 zone dns && rm "$TMP/dns/index.html"
+signed=('@ NSEC ns.example.org. NS SOA NSEC' 'ns NSEC example.org. A NSEC')
+site dnssec 0 "${static4[@]}"
+zone dnssec "${signed[@]}" && rm "$TMP/dnssec/index.html"
 site all 0
-zone all && cp "$TMP/rules/_redirects" "$TMP/all/"
-# bytes SITE TARGET
-bytes() {
-    "$APPLGEN" build "$TMP/$1" "--$2" -o "$TMP/$1.$2" >/dev/null 2>&1 || fail "$1 does not build for $2"
-    kernel_bytes "$TMP/$1.$2"
+zone all "${signed[@]}" && cp "$TMP/rules/_redirects" "$TMP/all/"
+# kernel WHAT SITE TARGET [BUDGET] : the kernel of the site's image.
+kernel() {
+    local image=$TMP/$2.$3
+    "$APPLGEN" build "$TMP/$2" "--$3" -o "$image" >/dev/null 2>&1 || fail "$2 does not build for $3"
+    local what="kernel, $3: $1" unpacked
+    unpacked=$(unpacked_bytes "$image")
+    if [[ -n ${4:-} ]]; then
+        within "$what" "$(kernel_bytes "$image")" "$4" bytes
+    else
+        figure "$what" "$(kernel_bytes "$image")" bytes
+    fi
+    figure "    unpacked, in memory" "$unpacked" bytes
 }
 for target in kvm xen; do
-    within "kernel, $target: web (static IPv4)" "$(bytes web $target)" 80000 bytes
-    figure "kernel, $target: web, DHCP" "$(bytes dhcp $target)" bytes
-    figure "kernel, $target: web, IPv6" "$(bytes ipv6 $target)" bytes
-    figure "kernel, $target: web, rules" "$(bytes rules $target)" bytes
-    within "kernel, $target: DNS (static IPv4)" "$(bytes dns $target)" 64000 bytes
-    within "kernel, $target: everything" "$(bytes all $target)" 128000 bytes
+    kernel "web (static IPv4)" web $target 80000
+    kernel "web, DHCP" dhcp $target
+    kernel "web, IPv6" ipv6 $target
+    kernel "web, rules" rules $target
+    kernel "DNS (static IPv4)" dns $target 64000
+    kernel "DNS, signed zones" dnssec $target
+    kernel "everything" all $target 128000
 done
 
 # Instructions: one tick of the guest's counter each.

@@ -10,6 +10,8 @@ import { createRequire } from 'node:module';
 import { Deck } from './deck.mjs';
 import { buildHostile } from './hostile.mjs';
 import { everyPage } from './pages.mjs';
+import { liveReload } from './serve.mjs';
+import { website } from './website.mjs';
 import * as content from './checks/content.mjs';
 import * as fit from './checks/fit.mjs';
 import * as movement from './checks/movement.mjs';
@@ -39,6 +41,8 @@ try {
       only: { type: 'string', multiple: true, default: Object.keys(checks) },
       hostile: { type: 'boolean', default: false },
       pages: { type: 'boolean', default: false },
+      website: { type: 'boolean', default: false },
+      serve: { type: 'boolean', default: false },
       applgen: { type: 'string', default: 'target/release/applgen' },
     },
   }));
@@ -53,17 +57,19 @@ let failures = 0;
 try {
   const targets = positionals.map(target => ({ target, only: values.only }));
   if (values.hostile) targets.push(...await buildHostile(resolve(values.applgen), scratch));
-  if (!targets.length) usage('no URL and no image was given');
+  if (!targets.length && !values.serve) usage('no URL and no image was given');
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync'],
   });
   ends.push(() => browser.close());
+  if (values.serve) failures += await liveReload(browser, resolve(values.applgen), scratch, ends);
   const origins = new Map();
   for (const { target, path = '', only = values.only } of targets) {
     if (!origins.has(target)) origins.set(target, /^https?:/.test(target) ? target : await start(target));
-    if (values.pages) failures += await everyPage(browser, resolve(values.applgen), target, origins.get(target));
+    if (values.website) failures += await website(browser, modules, resolve(values.applgen), target, origins.get(target));
+    else if (values.pages) failures += await everyPage(browser, resolve(values.applgen), target, origins.get(target));
     else await test(browser, new URL(path, origins.get(target)).href, only);
   }
 } finally {

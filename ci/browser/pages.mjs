@@ -2,18 +2,26 @@
 
 import { execFileSync } from 'node:child_process';
 
-/** Opens each page that `inspect` lists; how many had something wrong. */
-export async function everyPage(browser, applgen, image, origin) {
+/** The pages that `inspect` lists: their addresses, and the policies that they are sent with. */
+export async function pagesOf(applgen, image, origin) {
   const { paths } = JSON.parse(execFileSync(applgen, ['inspect', '--json', image], { encoding: 'utf8', maxBuffer: 1 << 28 }));
-  const context = await browser.newContext();
-  let pages = 0, failed = 0;
+  const pages = [];
   for (const { path, host } of paths) {
     if (host) continue; // its name leads nowhere here
     const url = new URL(path.split('/').map(encodeURIComponent).join('/'), origin).href;
     const head = await fetch(url, { method: 'HEAD', redirect: 'manual' });
     if (!/^text\/html/.test(head.headers.get('content-type') ?? '') || head.status >= 300 && head.status < 400) continue;
+    pages.push({ url, policy: head.headers.get('content-security-policy') });
+  }
+  return pages;
+}
+
+/** Opens each page that `inspect` lists; how many had something wrong. */
+export async function everyPage(browser, applgen, image, origin) {
+  const context = await browser.newContext();
+  let pages = 0, failed = 0;
+  for (const { url, policy } of await pagesOf(applgen, image, origin)) {
     const problems = [];
-    const policy = head.headers.get('content-security-policy');
     if (!policy) problems.push('no policy');
     const page = await context.newPage();
     page.on('console', message => {

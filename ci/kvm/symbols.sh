@@ -36,3 +36,14 @@ for features in virtio,http virtio,http,dhcp virtio,http,ipv6 virtio,http,rules;
     holds "$features" NO 'applgen_dns|_Unwind_|rust_eh_personality|core::fmt::|as core::fmt'
     say "$features: $(wc -l <"$TMP/symbols") symbols"
 done
+
+for features in virtio,dns virtio,dns,dnssec; do
+    symbols "$features" >"$TMP/symbols"
+    has_dnssec=NO
+    [[ $features == *dnssec* ]] && has_dnssec=YES
+    holds "$features" YES 'applgen_dns::respond'
+    holds "$features" "$has_dnssec" 'applgen_dns::proof::nsec3?'
+    holds "$features" "$has_dnssec" 'sha1'
+    holds "$features" NO 'applgen_http|ipv6|ndisc|icmpv6|dhcp|_Unwind_|core::fmt::|as core::fmt'
+    say "$features: $(wc -l <"$TMP/symbols") symbols"
+done

@@ -32,6 +32,25 @@ for target in unix tap kvm xen; do
     [[ $(jq '.kernel.unused_features' "$TMP/site.$target.json") == null ]] ||
         fail "the release has no kernel of its own for a site of files on \`$target\`"
 done
+say "a set that the release has no kernel of its own for: the smallest that has all of it"
+mkdir "$TMP/both" "$TMP/both/zones"
+printf '<h1>both</h1>' >"$TMP/both/index.html"
+printf '/old/* /:splat\n' >"$TMP/both/_redirects"
+printf '$TTL 300\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n' >"$TMP/both/zones/example.org.zone"
+"${bare[@]}" "$APPLGEN" build "$TMP/both" --kvm -o "$TMP/both.kvm" >/dev/null 2>"$TMP/err" ||
+    { cat "$TMP/err" >&2; fail "a release builds no image for a set that it does not carry"; }
+expect "what its kernel has and the site does not need" "$(jq -c '.kernel.unused_features' "$TMP/both.kvm.json")" '["dnssec"]'
+"${bare[@]}" "$APPLGEN" inspect "$TMP/both.kvm" >"$TMP/out"
+grep -q 'dnssec' "$TMP/out" || { cat "$TMP/out"; fail "\`applgen inspect\` does not say what is over"; }
+free_port
+background "$TMP/guest" timeout 90 "$APPLGEN" run "$TMP/both.kvm" --http "$port"
+for _ in $(seq 600); do
+    curl --silent --max-time 5 --location "http://127.0.0.1:$port/old/" >"$TMP/page" && break
+    kill -0 "$background_pid" 2>/dev/null || break
+    sleep 0.1
+done
+[[ $(cat "$TMP/page") == "<h1>both</h1>" ]] || { cat "$TMP/guest"; fail "the guest with more than it needs does not answer"; }
+
 [[ ! -e $TMP/home/.cache/applgen/kernels ]] || fail "a release stored kernels in a cache"
 serve "$TMP/site.unix"
 fetch / page

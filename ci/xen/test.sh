@@ -48,12 +48,12 @@ for way in +notcp +tcp; do
         grep -qE -- "$expected" <<<"$answer" || fail "kdig $way $*: $answer"
     }
     asked '^www\.example\.org\..*IN[[:space:]]+A[[:space:]]+192\.0\.2\.80' www.example.org A
-    asked 'flags: qr aa' example.org SOA
+    asked 'Flags: qr aa' example.org SOA
     asked 'status: NXDOMAIN' nosuch.example.org A
     asked 'status: REFUSED' example.com A
-    asked '^long\.example\.org\..*TXT' +ignore long.example.org TXT
+    asked '^long\.example\.org\..*TXT' +edns +bufsize=1232 +ignore long.example.org TXT
 done
-kdig @192.0.2.4 +notcp +ignore +noedns long.example.org TXT | grep -q 'flags: qr aa tc' ||
+kdig @192.0.2.4 +notcp +ignore +noedns long.example.org TXT | grep -q 'Flags: qr aa tc' ||
     fail "an answer of more than 512 bytes is not truncated"
 [[ $(kdig @192.0.2.4 +noedns +short long.example.org TXT | wc -c) -gt 1000 ]] ||
     fail "a truncated answer does not come by TCP"
@@ -150,22 +150,29 @@ create files
 wait_for 60 "no answer after destroy and create" answers "$(address files)"
 passed "destroy, and create again"
 
-# The backend goes away and comes back, as its driver does with it.
+# The backend goes away and comes back, as its driver does with it: without a word,
+# and takes the rings that it finds in XenStore when it comes back.
 device=vif-$(id_of files)-0
-echo "$device" >/sys/bus/xen-backend/drivers/vif/unbind
-wait_for 20 "the guest does not see its backend go" says files 'backend went away'
-echo "$device" >/sys/bus/xen-backend/drivers/vif/bind
 vif=vif$(id_of files).0
+vanished() { ! ip link show "$vif" >/dev/null 2>&1; }
+echo "$device" >/sys/bus/xen-backend/drivers/vif/unbind
+wait_for 20 "the interface is there without a backend" vanished
+! answers "$files" || fail "an answer without a backend"
+echo "$device" >/sys/bus/xen-backend/drivers/vif/bind
 attached() { ip link set "$vif" master xenbr0 up 2>/dev/null; }
 wait_for 20 "no $vif from a new backend" attached
+# It is not connected before it is told so, as a host's hotplug script does.
+xenstore-write "/local/domain/0/backend/vif/$(id_of files)/0/hotplug-status" connected
 wait_for 30 "no answer through a new backend" answers "$files"
+says files 'network: connected again' || fail "the guest did not see a new backend"
 same 20MB.bin "http://$files/20MB.bin"
 passed "backend restart; 20 MB through the new one"
 xl network-detach files 0
-vanished() { ! ip link show "$vif" >/dev/null 2>&1; }
 wait_for 20 "the interface is still there" vanished
+[[ $(grep -c 'the backend went away' "$(console files)") == 2 ]] || fail "the guest did not see its interface go"
 xl network-attach files bridge=xenbr0
 wait_for 30 "no answer after an interface was taken and given" answers "$files"
+[[ $(grep -c 'network: connected again' "$(console files)") == 2 ]] || fail "no word of the new interface"
 passed "an interface taken away and given again"
 xl destroy files
 

@@ -27,4 +27,5 @@ pub mod serve;
 pub mod site;
 pub mod slides;
 mod templates;
+mod yaml;
 pub mod zones;

@@ -60,6 +60,7 @@ mod cookie;
 mod edns;
 pub mod limit;
 mod message;
+#[cfg_attr(not(feature = "dnssec"), path = "proof/none.rs")]
 mod proof;
 mod question;
 mod request;

@@ -122,7 +122,7 @@ impl<'m, 'b> Message<'m, 'b> {
 
     /// Whether RRSIGs go along.
     pub fn dnssec(&self) -> bool {
-        self.dnssec
+        cfg!(feature = "dnssec") && self.dnssec
     }
 
     /// Bytes of the message so far.
@@ -156,7 +156,7 @@ impl<'m, 'b> Message<'m, 'b> {
         }
         let mark = (self.at, self.remembered);
         let written = self.records(owner, set, ttl).and_then(|count| {
-            let signatures = match self.dnssec.then(|| set.signatures()).flatten() {
+            let signatures = match self.dnssec().then(|| set.signatures()).flatten() {
                 Some(signatures) => self.records(owner, &signatures, ttl.min(signatures.ttl()))?,
                 None => 0,
             };

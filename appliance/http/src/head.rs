@@ -69,6 +69,13 @@ pub fn search(input: &[u8], progress: &mut Progress, limit: usize) -> Found {
         };
         let window = input.get(from..input.len().min(end_by)).unwrap_or_default();
         let Some(at) = find(b'\n', window) else {
+            // A lone CR needs no end of the line to be one; the last byte may
+            // have been half of an end.
+            let open = from.saturating_sub(1).max(line);
+            let open = input.get(open..input.len().min(end_by)).unwrap_or_default();
+            if find(b'\r', open).is_some_and(|at| at + 1 < open.len()) {
+                return Found::Refused(400);
+            }
             if input.len() >= end_by {
                 return Found::Refused(refusal);
             }
@@ -147,6 +154,9 @@ mod tests {
             b"GET / HTTP/1.1\r\nA: b\r\n\n",
             b"GET / HTTP/1.1\r\r\n",
             b"GET / HTTP/1.1\r\nA: \rb\r\n",
+            b"GET / HTTP/1.1\rH",
+            b"GET / HTTP/1.1\r\r",
+            b"GET / HTTP/1.1\r\nA: b\r\r",
         ] {
             assert_eq!(
                 whole(input),

@@ -184,9 +184,11 @@ impl<'i, 'h> Request<'i, 'h> {
                     }
                 }
                 6 if is("expect") => {
-                    let known = field.value.eq_ignore_ascii_case(b"100-continue");
-                    self.expects_continue |= known;
-                    expectation_failed |= !known;
+                    for expectation in elements(field.value) {
+                        let known = expectation.eq_ignore_ascii_case(b"100-continue");
+                        self.expects_continue |= known;
+                        expectation_failed |= !known;
+                    }
                 }
                 10 if is("connection") => {
                     for option in elements(field.value) {

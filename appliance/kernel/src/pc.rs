@@ -158,13 +158,13 @@ impl Machine {
         }
     }
 
-    /// How fast the local APIC's timer counts: a tenth of a millisecond by the
+    /// How fast the local APIC's timer counts: a twentieth of a millisecond by the
     /// clock. A wait that is off by a few percent does no harm.
     fn measure_timer(&mut self) {
         let start = self.clock.now();
         self.apic.wake_after(u32::MAX);
         let mut took = 0;
-        while took < 100_000 {
+        while took < 50_000 {
             took = self.clock.now() - start;
         }
         let ticks = u32::MAX - self.apic.ticks_left();

@@ -73,7 +73,10 @@ pub fn serve<'b>(mut machine: Machine, mut card: Card, setup: &Setup<'b>, since:
 fn exit_for(error: &applgen_net::SetupError) -> Exit {
     use applgen_net::SetupError;
     match error {
-        SetupError::NothingToServe | SetupError::NoRules | SetupError::Section(_) => Exit::Bundle,
+        SetupError::NothingToServe
+        | SetupError::NoRules
+        | SetupError::NoDnssec
+        | SetupError::Section(_) => Exit::Bundle,
         #[cfg(feature = "dns")]
         SetupError::Zones(_) => Exit::Bundle,
         SetupError::Mac | SetupError::Mtu(_) => Exit::Network,

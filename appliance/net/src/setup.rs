@@ -1,7 +1,5 @@
 //! What a server is made of, and what can be wrong with it.
 
-#[cfg(feature = "dns")]
-use crate::limits::DNS_PORT;
 use crate::link::Link;
 use crate::nic::Capabilities;
 use crate::plan::Plan;
@@ -9,15 +7,19 @@ use crate::service::{At, Services};
 #[cfg(feature = "http")]
 use crate::{http::Http, limits::HTTP_PORT};
 use applgen_bundle::Bundle;
+#[cfg(any(feature = "dns", feature = "http"))]
+use applgen_bundle::Section;
 use applgen_bundle::boot::{Ip4, Listen, Words};
 use applgen_bundle::show::{Show, display};
 use core::fmt;
 use core::hash::Hasher;
 use siphasher::sip::SipHasher13;
 use smoltcp::wire::{IpAddress, Ipv4Cidr};
+#[cfg(feature = "dns")]
+use {crate::limits::DNS_PORT, applgen_bundle::dns::Zones};
 #[cfg(feature = "http")]
 use {
-    applgen_bundle::{Section, boot::Log, http::Site},
+    applgen_bundle::{boot::Log, http::Site},
     applgen_http::log::Format,
 };
 
@@ -142,8 +144,7 @@ impl<'b> Setup<'b> {
         #[cfg(feature = "dns")]
         let dns = match self.bundle.section(applgen_bundle::TAG_DNS) {
             Some(section) => {
-                let zones =
-                    applgen_bundle::dns::Zones::parse(section).map_err(SetupError::Zones)?;
+                let zones = zones(section)?;
                 let at = at(self.words.dns, DNS_PORT, "dns=", link, dhcp)?;
                 let [_, _, _, _, _, k0, k1, k2, k3] = self.keys();
                 let secret =
@@ -197,6 +198,16 @@ fn site(section: Section<'_>) -> Result<Site<'_>, SetupError> {
         return Err(SetupError::NoRules);
     }
     Ok(site)
+}
+
+/// The zones in a section, if this kernel can answer for all of them.
+#[cfg(feature = "dns")]
+fn zones(section: Section<'_>) -> Result<Zones<'_>, SetupError> {
+    let zones = Zones::parse(section).map_err(SetupError::Zones)?;
+    if cfg!(not(feature = "dnssec")) && zones.zones().any(|zone| zone.nsec_count() > 0) {
+        return Err(SetupError::NoDnssec);
+    }
+    Ok(zones)
 }
 
 /// Where a service listens, by its word.
@@ -256,6 +267,8 @@ pub enum SetupError {
     Zones(applgen_bundle::dns::ZonesError),
     /// The site has virtual hosts or rules, and this kernel knows none.
     NoRules,
+    /// The site has signed zones, and this kernel knows none.
+    NoDnssec,
     /// No word says what the own address is, and there is no DHCP here.
     NoAddress,
     /// `ip=dhcp`, and this kernel has no DHCP.
@@ -306,6 +319,9 @@ impl Show for SetupError {
             Self::Section(error) => error.show(out),
             #[cfg(feature = "dns")]
             Self::Zones(error) => error.show(out),
+            Self::NoDnssec => {
+                out("the site has signed zones, which this kernel was built without");
+            }
             Self::NoRules => {
                 out("the site has virtual hosts or rules, which this kernel was built without");
             }

@@ -146,7 +146,8 @@ impl Worker<'_> {
                 }
             }
             if self.batch.is_full() {
-                match self.batch.send(&mut peer.stream, &mut peer.rest) {
+                let last = peer.ending != Ending::Open;
+                match self.batch.send(&mut peer.stream, last, &mut peer.rest) {
                     Ok(Sent::All) => {}
                     Ok(sent) => return Answered::Blocked(used, sent),
                     Err(_) => return Answered::Gone,
@@ -154,7 +155,8 @@ impl Worker<'_> {
             }
         }
         if !self.batch.is_empty() {
-            match self.batch.send(&mut peer.stream, &mut peer.rest) {
+            let last = peer.ending != Ending::Open;
+            match self.batch.send(&mut peer.stream, last, &mut peer.rest) {
                 Ok(Sent::All) => {}
                 Ok(sent) => return Answered::Blocked(used, sent),
                 Err(_) => return Answered::Gone,

@@ -17,7 +17,15 @@
 //!   system calls.** Events are edge-triggered and registered once; a short
 //!   read has taken everything; head and body leave in one gathering write;
 //!   the date is formatted once a second; nothing is allocated for a request
-//!   whose answer the client takes at once.
+//!   whose answer the client takes at once. A connection for one request costs
+//!   two more, to accept and to close it, and its end goes out with its answer.
+//!   Nine tenths of a small answer are the system's, and most of that is the way
+//!   through TCP, which io_uring does not shorten: a loop of multishot accept
+//!   and receive, provided buffers and one entry for a batch, that read nothing
+//!   and sent the same answer to whatever came, took 6.4 µs of processor an
+//!   answer at best where this one takes 6.6, with 10 connections of wrk, and
+//!   5.9 where it takes 6.9, with 1,000. It would have to be let past seccomp.
+//! - `lookout`: waiting, without falling asleep for a few microseconds.
 //! - `peers`: the connections. **Rule: an idle connection holds no buffer.**
 //!   Time-outs are lists in the order of time.
 //! - `output`: what a client has not taken yet. **Rule: no body is copied**
@@ -55,6 +63,8 @@ pub mod limits;
 mod listen;
 #[cfg(feature = "http")]
 mod log;
+#[cfg(feature = "http")]
+mod lookout;
 #[cfg(feature = "http")]
 mod output;
 #[cfg(feature = "http")]

@@ -55,6 +55,9 @@ pub const OTHER_FILES: u64 = 64;
 /// Connections that are accepted before those that exist get their turn again.
 pub const ACCEPT_BATCH: usize = 64;
 
+/// One more connection is accepted for each so many others that had their turn.
+pub const ACCEPT_SHARE: usize = 8;
+
 /// Times that one connection's input is read before others get their turn.
 pub const READ_BATCH: usize = 4;
 
@@ -70,3 +73,9 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Idle connections that are looked through for one of a given address.
 pub const EVICT_SCAN: usize = 1024;
+
+/// How long a thread looks for events before it sleeps, when waits are short.
+pub const SPIN: Duration = Duration::from_micros(20);
+
+/// Short waits after which looking is tried again at the latest.
+pub const SPIN_PENALTY: u32 = 1024;

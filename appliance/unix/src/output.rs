@@ -8,8 +8,35 @@
 use crate::limits::{ANSWER_BATCH, WRITE_BYTES};
 use applgen_http::Reply;
 use applgen_http::limits::HEAD_MAX;
-use std::io::{self, ErrorKind, IoSlice, Write};
+use mio::net::TcpStream;
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+use std::io::{self, ErrorKind, IoSlice};
 use std::ops::Range;
+
+/// What is sent to.
+pub trait Client {
+    /// One gathering write: how many bytes were taken. `last` says that the
+    /// caller ends the connection at once when all of them were.
+    fn take(&mut self, slices: &[IoSlice<'_>], last: bool) -> io::Result<usize>;
+}
+
+impl Client for TcpStream {
+    fn take(&mut self, slices: &[IoSlice<'_>], last: bool) -> io::Result<usize> {
+        // The last segment waits for the end that follows and carries it along:
+        // one packet less to send, and one event less for the client.
+        let more = match last {
+            true => SendFlags::MORE,
+            false => SendFlags::empty(),
+        };
+        let mut control = SendAncillaryBuffer::default();
+        Ok(sendmsg(
+            self,
+            slices,
+            &mut control,
+            more | SendFlags::NOSIGNAL,
+        )?)
+    }
+}
 
 /// Whether everything was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,8 +99,13 @@ impl<'b> Batch<'b> {
     }
 
     /// Sends all answers and is empty then; what was not taken is in `rest`,
-    /// which was empty before.
-    pub fn send(&mut self, stream: &mut impl Write, rest: &mut Rest<'b>) -> io::Result<Sent> {
+    /// which was empty before. `last` as for [`Client::take`].
+    pub fn send(
+        &mut self,
+        client: &mut impl Client,
+        last: bool,
+        rest: &mut Rest<'b>,
+    ) -> io::Result<Sent> {
         let heads = &self.heads;
         let all = self.parts.iter().flat_map(|part| {
             let head = heads.get(part.head.clone()).unwrap_or_default();
@@ -81,8 +113,8 @@ impl<'b> Batch<'b> {
         });
         let result = match self.parts.len() {
             // The usual case, without an array for all that might be.
-            1 => write_gathered::<3>(stream, all),
-            _ => write_gathered::<{ 3 * ANSWER_BATCH }>(stream, all),
+            1 => gather::<3>(client, last, all),
+            _ => gather::<{ 3 * ANSWER_BATCH }>(client, last, all),
         };
         if let Ok((taken, sent)) = result
             && sent != Sent::All
@@ -131,10 +163,10 @@ impl<'b> Rest<'b> {
         self.pieces.is_empty()
     }
 
-    /// Sends on; also whether anything was taken.
-    pub fn send(&mut self, stream: &mut impl Write) -> io::Result<(bool, Sent)> {
+    /// Sends on; also whether anything was taken. `last` as for [`Client::take`].
+    pub fn send(&mut self, client: &mut impl Client, last: bool) -> io::Result<(bool, Sent)> {
         let all = self.pieces.iter().rev().map(Piece::bytes);
-        let (taken, sent) = write_gathered::<4>(stream, all)?;
+        let (taken, sent) = gather::<4>(client, last, all)?;
         self.advance(taken);
         Ok((taken > 0, if self.is_empty() { Sent::All } else { sent }))
     }
@@ -168,8 +200,9 @@ impl<'b> Rest<'b> {
 
 /// One gathering write of the first `N` slices, cut to [`WRITE_BYTES`]: how
 /// many bytes were taken, and what that means.
-fn write_gathered<'s, const N: usize>(
-    stream: &mut impl Write,
+fn gather<'s, const N: usize>(
+    client: &mut impl Client,
+    last: bool,
     slices: impl Iterator<Item = &'s [u8]>,
 ) -> io::Result<(usize, Sent)> {
     let mut gathered = [IoSlice::new(&[]); N];
@@ -191,7 +224,7 @@ fn write_gathered<'s, const N: usize>(
     let unused = places.len();
     let gathered = gathered.get(..N - unused).unwrap_or_default();
     loop {
-        return match stream.write_vectored(gathered) {
+        return match client.take(gathered, last && offered == total) {
             Ok(taken) if taken == total => Ok((taken, Sent::All)),
             Ok(taken) if taken == offered => Ok((taken, Sent::Turn)),
             // A write that was cut short has filled what there was: Linux

@@ -1,7 +1,7 @@
 //! A server: an address, a site, and threads that share nothing.
 
 use crate::limits::{Limits, OTHER_FILES};
-use crate::listen::{ListenError, listen};
+use crate::listen::{ListenError, defer, listen};
 use crate::stop::Stop;
 use crate::worker::{Room, Worker};
 use applgen_bundle::http::Site;
@@ -62,6 +62,7 @@ impl<'b> Server<'b> {
             options.threads.get(),
             options.handover,
         )?;
+        listeners.iter().for_each(defer);
         let address = listeners
             .first()
             .and_then(|listener| listener.local_addr().ok())

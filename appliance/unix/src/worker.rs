@@ -6,8 +6,9 @@
 //! be told so.
 
 use crate::clock::Clock;
-use crate::limits::{ACCEPT_BATCH, ACCEPT_PAUSE, EVICT_SCAN, Limits};
+use crate::limits::{ACCEPT_BATCH, ACCEPT_PAUSE, ACCEPT_SHARE, EVICT_SCAN, Limits};
 use crate::log::Log;
+use crate::lookout::Lookout;
 use crate::output::{Batch, Sent};
 use crate::peers::{ALL, Ending, Network, Peer, Peers, Waiting};
 use crate::stop::{Stop, Stopping};
@@ -18,6 +19,7 @@ use applgen_http::{overloaded, timed_out};
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
+use rustix::event::epoll::{self, EventData, EventFlags};
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Shutdown};
 use std::time::{Duration, Instant};
@@ -49,8 +51,8 @@ pub struct Worker<'b> {
     pub(crate) again: Vec<usize>,
     poll: Poll,
     listeners: Vec<TcpListener>,
-    /// Whether there may be more to accept.
-    accepting: bool,
+    /// The listener that has its turn.
+    turn: usize,
     /// Until when not to try, since the system had no file left.
     pause: Option<Instant>,
     /// How many connections this thread may have.
@@ -67,19 +69,15 @@ impl<'b> Worker<'b> {
     /// A thread that has `room` for so many connections.
     pub fn new(
         site: Site<'b>,
-        mut listeners: Vec<TcpListener>,
+        listeners: Vec<TcpListener>,
         limits: &Limits,
         room: Room,
         log: Option<Format>,
         stop: &Stop,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let registry = poll.registry();
-        for listener in &mut listeners {
-            registry.register(listener, LISTENER, Interest::READABLE)?;
-        }
-        stop.add(Waker::new(registry, WAKER)?);
-        Ok(Self {
+        stop.add(Waker::new(poll.registry(), WAKER)?);
+        let worker = Self {
             site,
             peers: Peers::new(),
             clock: Clock::new(),
@@ -89,35 +87,70 @@ impl<'b> Worker<'b> {
             again: Vec::new(),
             poll,
             listeners,
-            accepting: false,
+            turn: 0,
             pause: None,
             room,
             timeouts: [limits.idle, limits.request, limits.send, limits.linger],
             stop: stop.clone(),
             stop_within: limits.stop,
             stopping: None,
-        })
+        };
+        worker.listen()?;
+        Ok(worker)
+    }
+
+    /// Wants to be told of connections for as long as there are any, so that
+    /// nobody has to ask once more to be told that there are none: that would
+    /// cost about as much as accepting one. Of the threads that share a
+    /// listener one is told.
+    fn listen(&self) -> io::Result<()> {
+        for listener in &self.listeners {
+            let data = EventData::new_u64(LISTENER.0 as u64);
+            let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
+            epoll::add(self.poll.registry(), listener, data, flags)?;
+        }
+        Ok(())
+    }
+
+    /// Wants to hear no more of connections.
+    fn do_not_listen(&self) {
+        for listener in &self.listeners {
+            // Where it fails it was not registered.
+            let _ = epoll::delete(self.poll.registry(), listener);
+        }
     }
 
     /// Serves until it is stopped and what was in flight has landed.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
+        let mut lookout = Lookout::default();
         loop {
-            match self.poll.poll(&mut events, self.patience()) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-                _ => self.clock.tick(),
-            }
+            let patience = self.patience();
+            lookout.wait(&mut self.poll, &mut events, patience)?;
+            self.clock.tick();
             for key in std::mem::take(&mut self.again) {
                 self.go_on(key, true, true);
             }
+            let mut accepting = false;
+            let mut others = 0;
             for event in &events {
                 match event.token() {
-                    LISTENER => self.accepting = true,
+                    LISTENER => accepting = true,
                     WAKER => {}
-                    Token(token) => self.react(token - FIRST, event),
+                    Token(token) => {
+                        others += 1;
+                        self.react(token - FIRST, event);
+                    }
                 }
             }
-            self.accept();
+            if self.pause.is_some_and(|until| self.clock.now() >= until) {
+                self.pause = None;
+                self.listen()?;
+            }
+            if accepting {
+                // One, and more where the turn is long and they would wait for it.
+                self.accept(1 + (others / ACCEPT_SHARE).min(ACCEPT_BATCH));
+            }
             self.expire();
             if let Some(log) = &mut self.log {
                 log.flush();
@@ -138,10 +171,7 @@ impl<'b> Worker<'b> {
             .stopping
             .map(|since| (since + self.stop_within).saturating_duration_since(now));
         let timeout = self.peers.next_timeout(self.timeouts, now);
-        let accept = self.accepting.then(|| match self.pause {
-            Some(until) => until.saturating_duration_since(now),
-            None => Duration::ZERO,
-        });
+        let accept = self.pause.map(|until| until.saturating_duration_since(now));
         // A millisecond more, so that a time-out is over when it is looked at.
         let timeout = timeout.map(|timeout| timeout + Duration::from_millis(1));
         [timeout, accept, stop].into_iter().flatten().min()
@@ -168,7 +198,8 @@ impl<'b> Worker<'b> {
             if !writable {
                 return;
             }
-            let result = peer.rest.send(&mut peer.stream);
+            let last = peer.ending != Ending::Open;
+            let result = peer.rest.send(&mut peer.stream, last);
             match result {
                 Ok((_, Sent::All)) => {}
                 Ok((progress, sent)) => {
@@ -193,36 +224,42 @@ impl<'b> Worker<'b> {
         }
     }
 
-    /// Accepts a batch, or until there is none left.
-    fn accept(&mut self) {
-        let now = self.clock.now();
-        if !self.accepting || self.pause.is_some_and(|until| now < until) {
-            return;
-        }
-        self.pause = None;
-        // One that has no more to accept makes room for the next.
-        let mut index = 0;
-        for _ in 0..ACCEPT_BATCH {
-            let Some(listener) = self.listeners.get(index) else {
-                self.accepting = false;
-                return;
+    /// Accepts as many as `most`, of all listeners in turn. Whether there may
+    /// be more.
+    fn accept(&mut self, most: usize) -> bool {
+        let mut without = 0;
+        for _ in 0..most.max(self.listeners.len()) {
+            self.turn = self.turn.wrapping_add(1);
+            let turn = self.turn.checked_rem(self.listeners.len());
+            let Some(listener) = turn.and_then(|turn| self.listeners.get(turn)) else {
+                return false;
             };
             match listener.accept() {
-                Ok((stream, address)) => self.welcome(stream, address.ip()),
+                Ok((stream, address)) => {
+                    without = 0;
+                    self.welcome(stream, address.ip());
+                }
                 Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => index += 1,
+                    ErrorKind::WouldBlock => {
+                        without += 1;
+                        if without == self.listeners.len() {
+                            return false;
+                        }
+                    }
                     // The client went away again.
                     ErrorKind::ConnectionAborted | ErrorKind::Interrupted => {}
                     // No file or no memory left: whoever is idle makes way, or
                     // else it is tried again after a pause.
                     _ if self.evict() => {}
                     _ => {
-                        self.pause = Some(now + ACCEPT_PAUSE);
-                        return;
+                        self.pause = Some(self.clock.now() + ACCEPT_PAUSE);
+                        self.do_not_listen();
+                        return false;
                     }
                 },
             }
         }
+        true
     }
 
     fn welcome(&mut self, mut stream: TcpStream, address: IpAddr) {
@@ -305,7 +342,7 @@ impl<'b> Worker<'b> {
         self.batch.push(&reply);
         peer.ending = Ending::Linger;
         peer.input = Vec::new();
-        match self.batch.send(&mut peer.stream, &mut peer.rest) {
+        match self.batch.send(&mut peer.stream, true, &mut peer.rest) {
             Ok(Sent::All) => self.end(key),
             Ok(Sent::Blocked | Sent::Turn) => {
                 self.peers.wait(key, Waiting::Send, self.clock.now());
@@ -357,12 +394,11 @@ impl<'b> Worker<'b> {
     fn begin_to_stop(&mut self) {
         self.stopping = Some(self.clock.now());
         // Connections that the system has accepted for us are ours to answer.
-        self.accepting = true;
-        while self.accepting && self.peers.len() < self.room.connections {
-            self.accept();
-        }
+        while self.peers.len() < self.room.connections && self.accept(ACCEPT_BATCH) {}
+        self.pause = None;
+        // Not by closing: somebody else may have the same listener open.
+        self.do_not_listen();
         self.listeners = Vec::new();
-        self.accepting = false;
         for key in self.peers.keys() {
             // A request may have come that no event has told of yet.
             if let Some(peer) = self.peers.get_mut(key) {

@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 use crate::{
     cli::Inspect,
     failure::Failure,
-    image::{Feature, Features, Target, cost, find_bundle, manifest, sources::Sources},
+    image::{
+        Feature, Features, Target, cost, find_bundle, manifest, pack::unpacked_bytes,
+        sources::Sources,
+    },
     progress::Progress,
     report::{self, Diagnostic, Level},
     zones::name,
@@ -96,6 +99,7 @@ fn facts(path: &Path, image: &[u8]) -> Result<Value, Failure> {
         "image": path.file_name().map(|name| name.to_string_lossy()),
         "bytes": image.len(),
         "kernel_bytes": kernel_bytes,
+        "kernel_unpacked_bytes": unpacked_bytes(image),
         "bundle_bytes": bundle_bytes,
         "sections": sections,
         "boot": text(TAG_BOOT).unwrap_or_default(),
@@ -219,12 +223,14 @@ fn for_people(facts: &Value) -> String {
     let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut out = String::new();
+    let unpacked = facts["kernel_unpacked_bytes"].as_u64();
     let _ = writeln!(
         out,
-        "{}: {} ({} of kernel, {} of bundle)",
+        "{}: {} ({} of kernel{}, {} of bundle)",
         word(&facts["image"]),
         bytes(number(&facts["bytes"])),
         bytes(number(&facts["kernel_bytes"])),
+        unpacked.map_or_else(String::new, |count| format!(", {} unpacked", bytes(count))),
         bytes(number(&facts["bundle_bytes"])),
     );
     if let Some(boot) = facts["boot"].as_str().filter(|boot| !boot.is_empty()) {

@@ -14,7 +14,6 @@ use crate::{
     failure::Failure,
     image::{
         Feature, Features, Target, descriptors,
-        environment::Environment,
         manifest::{self, ZonePart},
     },
     progress::Progress,
@@ -48,14 +47,6 @@ pub struct Bundled {
     pub totals: Totals,
 }
 
-/// What was made of contents before, where there is a place for it.
-fn cache() -> Cache {
-    match Environment::current().cache_dir() {
-        Some(directory) => Cache::below(&directory),
-        None => Cache::none(),
-    }
-}
-
 /// Loads, renders and compresses a site. What there is to say is said.
 pub fn bundle(
     named: &Path,
@@ -83,7 +74,7 @@ pub fn bundle(
     }
 
     let finish = Finish::Compressed {
-        cache: cache(),
+        cache: Cache::of_user(),
         progress,
     };
     let limit_bytes = site.config.limit_bytes();
@@ -129,6 +120,11 @@ pub fn bundle(
     if !zones.is_empty() {
         let what = format!("the site has {}", super::count(zones.len(), "zone"));
         features.need(Feature::Dns, what);
+        let signed = zones.iter().filter(|zone| zone.is_signed()).count();
+        if signed > 0 {
+            let what = format!("the site has {}", super::count(signed, "signed zone"));
+            features.need(Feature::Dnssec, what);
+        }
     }
     writer.info(&info(&site, target, &decks, &zones, &features));
     if !zones.is_empty() {
@@ -180,7 +176,7 @@ pub fn generation(
             section.begin_host().map_err(assets::too_large)?;
         }
         sites::add_names(&mut section, &served)?;
-        let finish = Finish::live(cache());
+        let finish = Finish::live(Cache::of_user());
         let output = served.rendered.output;
         assets::fill(&mut section, output, site.config.limit_bytes(), &finish)?;
         hosts.push(finish.into_prints());

@@ -2,8 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fs,
-    io::{self, IsTerminal},
+    fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::Arc,
@@ -145,11 +144,10 @@ impl Builder<'_> {
             .into_iter()
             .chain(failure.diagnostic.map(|diagnostic| *diagnostic))
             .collect();
-        let colour = io::stderr().is_terminal();
         let plain: Vec<String> = errors.iter().map(|error| error.render(false)).collect();
         Err(Broken {
             fault: failure.fault,
-            shown: errors.iter().map(|error| error.render(colour)).collect(),
+            shown: errors.iter().map(|error| error.render(true)).collect(),
             plain: plain.join("\n\n"),
         })
     }

@@ -114,6 +114,7 @@ mod tests {
             bytes: 5 << 20,
             kernel: KernelPart {
                 bytes: 0,
+                unpacked_bytes: None,
                 key: String::new(),
                 sha256: String::new(),
                 sources: String::new(),

@@ -219,7 +219,7 @@ pub fn is_guest(file: &mut impl Read) -> io::Result<bool> {
 }
 
 /// The ELF header and the program headers, when the file is one that we make.
-fn headers(file: &[u8]) -> Result<(&Header, &[Segment]), AttachError> {
+pub(super) fn headers(file: &[u8]) -> Result<(&Header, &[Segment]), AttachError> {
     let (header, _) =
         from_bytes::<Header>(file).map_err(|()| AttachError::NotAnExecutable("it is too short"))?;
     let wanted = [

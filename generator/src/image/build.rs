@@ -7,6 +7,7 @@ use crate::{
         descriptors::{self, DescriptorError},
         kernel::kernel,
         manifest::{Parts, ZonePart, path_for},
+        packed::as_in_images,
         write::{self, WriteError},
     },
     report::Diagnostic,
@@ -77,7 +78,7 @@ impl ImageError {
 /// before any has its name, and the image is named last.
 pub fn build(order: &Order<'_>, progress: &dyn Progress) -> Result<Manifest, ImageError> {
     let kernel = kernel(order.target, order.features, progress)?;
-    let attached = attach(&kernel.elf, order.bundle.len())?;
+    let attached = attach(&as_in_images(order.target, &kernel)?, order.bundle.len())?;
     progress.step("writing the image");
     let image = write::image(order.path, &attached, order.bundle)?;
     let manifest = Manifest::new(Parts {

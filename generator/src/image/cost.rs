@@ -8,6 +8,7 @@ use crate::image::{
     KernelError, Progress,
     attach::attach,
     kernel::exact_kernel,
+    packed::as_in_images,
     target::{Feature, Features, Target},
 };
 
@@ -55,6 +56,8 @@ fn kernel_bytes(
 ) -> Result<i64, KernelError> {
     let kernel = exact_kernel(target, features, progress)?;
     // Any bundle will do: what counts is where the kernel ends.
-    let bytes = attach(&kernel.elf, 1).map_or(kernel.elf.len() as u64, |it| it.kernel_bytes());
+    let bytes = as_in_images(target, &kernel)
+        .and_then(|elf| Ok(attach(&elf, 1)?.kernel_bytes()))
+        .unwrap_or(kernel.elf.len() as u64);
     Ok(bytes.try_into().unwrap_or(i64::MAX))
 }

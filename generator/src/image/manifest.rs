@@ -7,6 +7,7 @@
 use crate::image::{
     attach::{Attached, MAX_IMAGE_BYTES},
     kernel::Kernel,
+    pack::unpacked_bytes,
     release::unused,
     revision::Revision,
     target::{Features, Target},
@@ -48,6 +49,10 @@ pub struct Manifest {
 pub struct KernelPart {
     /// Its length, with the padding up to the bundle.
     pub bytes: u64,
+    /// What it takes up in memory once it has unpacked itself, without `.bss`;
+    /// absent where it is not packed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpacked_bytes: Option<u64>,
     /// What it is cached under.
     pub key: String,
     /// The hash of the kernel as it was compiled.
@@ -145,6 +150,7 @@ impl Manifest {
             bytes: parts.written.bytes,
             kernel: KernelPart {
                 bytes: parts.attached.prefix().len() as u64,
+                unpacked_bytes: unpacked_bytes(parts.attached.prefix()),
                 key: parts.kernel.key.clone(),
                 sha256: record.sha256.clone(),
                 sources: record.sources.clone(),

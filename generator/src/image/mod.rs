@@ -16,6 +16,8 @@ pub mod environment;
 pub mod interrupt;
 pub mod kernel;
 pub mod manifest;
+pub mod pack;
+mod packed;
 pub mod qemu;
 pub mod release;
 pub mod revision;

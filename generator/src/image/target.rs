@@ -141,11 +141,20 @@ pub enum Feature {
     Dhcp,
     /// Virtual hosts, and redirects and rewrites with patterns.
     Rules,
+    /// Signed zones: signatures, and proofs that there is nothing.
+    Dnssec,
 }
 
 impl Feature {
     /// Every feature.
-    pub const ALL: &[Self] = &[Self::Http, Self::Dns, Self::Ipv6, Self::Dhcp, Self::Rules];
+    pub const ALL: &[Self] = &[
+        Self::Http,
+        Self::Dns,
+        Self::Ipv6,
+        Self::Dhcp,
+        Self::Rules,
+        Self::Dnssec,
+    ];
 
     /// The word that names it in manifests.
     pub fn name(self) -> &'static str {
@@ -155,6 +164,7 @@ impl Feature {
             Self::Ipv6 => "ipv6",
             Self::Dhcp => "dhcp",
             Self::Rules => "rules",
+            Self::Dnssec => "dnssec",
         }
     }
 
@@ -168,7 +178,16 @@ impl Feature {
     fn is_protocol(self) -> bool {
         match self {
             Self::Http | Self::Dns => true,
-            Self::Ipv6 | Self::Dhcp | Self::Rules => false,
+            Self::Ipv6 | Self::Dhcp | Self::Rules | Self::Dnssec => false,
+        }
+    }
+
+    /// The protocol that it is a part of, if it is one.
+    fn protocol(self) -> Option<Self> {
+        match self {
+            Self::Rules => Some(Self::Http),
+            Self::Dnssec => Some(Self::Dns),
+            Self::Http | Self::Dns | Self::Ipv6 | Self::Dhcp => None,
         }
     }
 
@@ -221,10 +240,7 @@ impl Features {
             .partition(|feature| feature.is_carried_apart());
         let mut all: Vec<Self> = Vec::new();
         for features in combinations(&apart, &together) {
-            // Rules are HTTP's.
-            if features.has(Feature::Rules) && !features.has(Feature::Http) {
-                continue;
-            }
+            let features = features.of_its_protocols();
             let kernel = features.cargo_features(target);
             let is_new = all
                 .iter()
@@ -241,9 +257,14 @@ impl Features {
     pub fn without(&self, feature: Feature) -> Self {
         let mut reasons = self.reasons.clone();
         reasons.remove(&feature);
-        if feature == Feature::Http {
-            reasons.remove(&Feature::Rules);
-        }
+        Self { reasons }.of_its_protocols()
+    }
+
+    /// The same without parts of protocols that are not among them.
+    fn of_its_protocols(&self) -> Self {
+        let has = |feature: &Feature| feature.protocol().is_none_or(|whole| self.has(whole));
+        let mut reasons = self.reasons.clone();
+        reasons.retain(|feature, _| has(feature));
         Self { reasons }
     }
 

@@ -306,8 +306,9 @@ fn parse(
         Some(path) if !section => format!("/{}/", path.trim_matches('/')),
         _ => {
             let mut path = settings.language_path(&lang);
+            // Only the last part of a page's path is a slug: folders keep their names.
             for directory in &directories {
-                path.push_str(&settings.slugify_paths.path(directory));
+                path.push_str(directory);
                 path.push('/');
             }
             if !section {

@@ -3,17 +3,13 @@
 
 use std::ops::Range;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use tera::{Map, Number, Value};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
-/// Deeper nesting is refused.
-const MAX_DEPTH: usize = 64;
-/// More values than this in one file are refused.
-const MAX_NODES: usize = 1_000_000;
+use crate::yaml;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -169,100 +165,47 @@ fn toml_node(value: &Spanned<DeValue<'_>>, base: usize) -> Node {
 }
 
 /// Parses YAML that stands at `base` in its file. Plain scalars are read by
-/// the core schema (YAML 1.2 §10.3.2); aliases are refused, since that is how
-/// a small file becomes a huge one.
+/// the core schema (YAML 1.2 §10.3.2); aliases are refused.
 pub fn yaml(block: &str, base: usize) -> Result<Node, SyntaxError> {
-    let line_starts: Vec<usize> = std::iter::once(0)
-        .chain(block.match_indices('\n').map(|(at, _)| at + 1))
-        .collect();
-    let byte = |line: usize, column: usize| {
-        let start = line
-            .checked_sub(1)
-            .and_then(|line| line_starts.get(line).copied())
-            .unwrap_or(block.len());
-        let rest = &block[start..];
-        base + start + rest.char_indices().nth(column).map_or(rest.len(), |c| c.0)
-    };
-    let place = |span: &Span| {
-        let start = byte(span.start.line(), span.start.col());
-        start..byte(span.end.line(), span.end.col()).max(start)
-    };
-    let mut open: Vec<Open> = Vec::new();
-    let mut root = None;
-    let mut nodes = 0_usize;
-    for event in Parser::new_from_str(block) {
-        let (event, span) = event.map_err(|error| {
-            let start = byte(error.marker().line(), error.marker().col());
-            SyntaxError {
-                message: error.info().to_owned(),
-                at: start..start + 1,
-            }
-        })?;
-        let span = place(&span);
-        let refuse = |message: String| SyntaxError {
-            message,
-            at: span.clone(),
-        };
-        nodes += 1;
-        if nodes > MAX_NODES {
-            return Err(refuse(format!("more than {MAX_NODES} values")));
+    match yaml::parse(block, base) {
+        Ok(Some(root)) => yaml_node(root),
+        Ok(None) => Ok(Node::null(base)),
+        Err(yaml::SyntaxError { message, at }) => Err(SyntaxError { message, at }),
+    }
+}
+
+/// The recursion is as deep as the reader allows nesting.
+fn yaml_node(node: yaml::Node) -> Result<Node, SyntaxError> {
+    let data = match node.value {
+        yaml::Value::Scalar { text, is_plain } if is_plain => plain(&text),
+        yaml::Value::Scalar { text, .. } => Data::Text(text),
+        yaml::Value::Alias => {
+            return Err(SyntaxError {
+                message: "an alias (`*name`) is not expanded".into(),
+                at: node.span,
+            });
         }
-        let node = match event {
-            Event::Scalar(text, style, ..) => Node {
-                data: if style == ScalarStyle::Plain {
-                    plain(&text)
-                } else {
-                    Data::Text(text.into_owned())
-                },
-                span,
-            },
-            Event::Alias(_) => return Err(refuse("an alias (`*name`) is not expanded".into())),
-            Event::MappingStart(..) | Event::SequenceStart(..) => {
-                if open.len() == MAX_DEPTH {
-                    return Err(refuse(format!("nested more than {MAX_DEPTH} levels deep")));
-                }
-                open.push(if matches!(event, Event::MappingStart(..)) {
-                    Open::Map(span.start, None, Vec::new())
-                } else {
-                    Open::List(span.start, Vec::new())
-                });
-                continue;
-            }
-            Event::MappingEnd | Event::SequenceEnd => match open.pop() {
-                Some(Open::Map(start, _, entries)) => Node {
-                    data: Data::Map(entries),
-                    span: start..span.end.max(start),
-                },
-                Some(Open::List(start, items)) => Node {
-                    data: Data::List(items),
-                    span: start..span.end.max(start),
-                },
-                None => continue,
-            },
-            _ => continue,
-        };
-        match open.last_mut() {
-            None => root = root.or(Some(node)),
-            Some(Open::List(_, items)) => items.push(node),
-            Some(Open::Map(_, key @ None, _)) => *key = Some(node),
-            Some(Open::Map(_, key, entries)) => {
-                if let Some(key) = key.take() {
+        yaml::Value::List(items) => {
+            Data::List(items.into_iter().map(yaml_node).collect::<Result<_, _>>()?)
+        }
+        yaml::Value::Map(entries) => Data::Map(
+            entries
+                .into_iter()
+                .map(|(key, value)| {
+                    let key = yaml_node(key)?;
                     let name = match key.to_value() {
                         Value::String(text) => text,
                         other => other.to_string(),
                     };
-                    entries.push((name, key.span, node));
-                }
-            }
-        }
-    }
-    Ok(root.unwrap_or(Node::null(base)))
-}
-
-/// A collection whose end has not come yet.
-enum Open {
-    Map(usize, Option<Node>, Vec<(String, Range<usize>, Node)>),
-    List(usize, Vec<Node>),
+                    Ok((name, key.span, yaml_node(value)?))
+                })
+                .collect::<Result<_, _>>()?,
+        ),
+    };
+    Ok(Node {
+        data,
+        span: node.span,
+    })
 }
 
 fn plain(text: &str) -> Data {

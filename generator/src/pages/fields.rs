@@ -1,6 +1,8 @@
 //! Reading keys of a mapping, with messages that name the file and the line.
 //! The mapping is somebody else's format, so that what is unknown is a warning.
 
+use std::ops::Range;
+
 use super::data::{Data, Node};
 use crate::report::{Diagnostic, Diagnostics, Place, SourceText, did_you_mean};
 
@@ -166,6 +168,18 @@ impl<'a> Fields<'a> {
             }
         }
         Some(texts)
+    }
+
+    /// A list of paths, each with the bytes that it stands at; none where there is no list.
+    pub fn named(&mut self, key: &str) -> Vec<(String, Range<usize>)> {
+        let (Some(node), Some(paths)) = (self.get(key), self.texts(key)) else {
+            return Vec::new();
+        };
+        let spans = match &node.data {
+            Data::List(items) => items.iter().map(|item| item.span.clone()),
+            _ => return Vec::new(),
+        };
+        paths.into_iter().zip(spans).collect()
     }
 
     /// One of several words, by a function that knows them.

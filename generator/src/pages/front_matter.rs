@@ -37,36 +37,59 @@ pub enum SortBy {
 
 /// What a page or a section says; keys of the other kind keep their defaults.
 #[derive(Debug, Clone, Default)]
-#[allow(missing_docs)]
 pub struct Meta {
+    /// What it is called.
     pub title: Option<String>,
+    /// What it is about, in a sentence.
     pub description: Option<String>,
+    /// It is left out, unless drafts are asked for.
     pub draft: bool,
+    /// Its place where lists are sorted by weight: the lightest first.
     pub weight: Option<i64>,
+    /// It has a page of its own.
     pub render: bool,
+    /// The template that is rendered for it.
     pub template: Option<String>,
-    pub aliases: Vec<String>,
-    pub in_search_index: bool,
-    pub extra: Map<String, Value>,
-    // Pages.
-    pub date: Option<Date>,
-    pub updated: Option<Date>,
-    pub slug: Option<String>,
-    pub path: Option<String>,
-    pub authors: Vec<String>,
-    pub taxonomies: BTreeMap<String, Vec<String>>,
-    // Sections.
-    pub sort_by: SortBy,
-    pub page_template: Option<String>,
-    pub paginate_by: Option<usize>,
-    pub paginate_path: String,
-    pub paginate_reversed: bool,
-    pub insert_anchor_links: Option<Anchors>,
-    pub redirect_to: Option<String>,
-    pub transparent: bool,
-    pub generate_feeds: bool,
     /// Where the name of the template stands.
     pub template_at: Range<usize>,
+    /// Paths that lead to it too.
+    pub aliases: Vec<String>,
+    /// The search index holds it.
+    pub in_search_index: bool,
+    /// Data for templates.
+    pub extra: Map<String, Value>,
+
+    /// A page's date.
+    pub date: Option<Date>,
+    /// When a page was changed last.
+    pub updated: Option<Date>,
+    /// The last part of a page's path, in place of its file's name.
+    pub slug: Option<String>,
+    /// A page's whole path, in place of its file's.
+    pub path: Option<String>,
+    /// Who wrote a page.
+    pub authors: Vec<String>,
+    /// The terms of a page, by taxonomy.
+    pub taxonomies: BTreeMap<String, Vec<String>>,
+
+    /// How a section sorts its pages.
+    pub sort_by: SortBy,
+    /// The template of pages of a section that name none.
+    pub page_template: Option<String>,
+    /// How many pages are on each pager of a section.
+    pub paginate_by: Option<usize>,
+    /// The word before the number in the paths of pagers.
+    pub paginate_path: String,
+    /// Pagers begin with the last page.
+    pub paginate_reversed: bool,
+    /// Where anchors go in the headings of a section and its pages.
+    pub insert_anchor_links: Option<Anchors>,
+    /// Where a section leads to, instead of having a page.
+    pub redirect_to: Option<String>,
+    /// A section's pages belong to the section above too.
+    pub transparent: bool,
+    /// A section has a feed.
+    pub generate_feeds: bool,
 }
 
 impl Meta {

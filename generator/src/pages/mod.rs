@@ -36,6 +36,7 @@ use std::{collections::HashMap, sync::Arc};
 use rayon::prelude::*;
 
 use crate::{
+    assets::Cache,
     failure::Failure,
     output::Output,
     render,
@@ -109,17 +110,24 @@ fn build(
         return Err(Failure::told());
     };
     // All that decides what the settings are.
-    let configuration = memory.map_or(0, |_| {
-        let theme = settings.theme.as_deref().and_then(theme);
-        let theme = theme.as_ref().map(SourceText::text);
-        memory::hash((source.text(), theme, &site.config.base_url))
-    });
+    let theme = memory
+        .and(settings.theme.as_deref())
+        .and_then(|name| theme(name));
     if let Some(base) = &site.config.base_url {
         settings.base_url.clone_from(base);
     }
     output.base_url = Some(settings.base_url.trim_end_matches('/').to_owned());
-    check_settings(&settings, &files, &source, diagnostics)?;
     let mut files = files.with_theme(settings.theme.clone());
+    let configuration = memory.map_or(0, |_| {
+        let theme = theme.as_ref().map(SourceText::text);
+        let own = markdown::extras::texts(&settings, &files, limit_bytes);
+        memory::hash((source.text(), theme, &site.config.base_url, own))
+    });
+    if let Some(highlighting) = &mut settings.markdown.highlighting {
+        let own = markdown::extras::load(&highlighting.named, &files, &source, diagnostics);
+        highlighting.extras = Arc::new(own);
+    }
+    check_settings(&settings, &files, &source, diagnostics)?;
     let entries = content::load(
         &files,
         &settings,
@@ -166,6 +174,7 @@ fn build(
     let values = Arc::new(Values::new(&library, settings, &[]));
     engine.shared.publish(Arc::clone(&values));
     let kept = Kept {
+        pictures: &Cache::of_user(),
         memory,
         surroundings: memory.map_or(0, |_| {
             memory::hash((configuration, engine.shared.templates_hash()))
@@ -204,6 +213,8 @@ pub struct Kept<'a> {
     pub memory: Option<&'a Memory>,
     /// A hash of the configuration and the templates.
     pub surroundings: u64,
+    /// Pictures of earlier builds, on disk.
+    pub pictures: &'a Cache,
 }
 
 fn check_settings(
@@ -236,6 +247,7 @@ fn check_settings(
         for name in [Some(&highlighting.theme), highlighting.dark.as_ref()]
             .into_iter()
             .flatten()
+            .filter(|name| highlighting.extras.theme(name).is_none())
         {
             if let Some(stands_in) = markdown::theme_stand_in(name) {
                 diagnostics.push(

@@ -85,8 +85,7 @@ fn elasticlunr_json(
     search: &Search,
 ) -> String {
     let fields = fields(search);
-    let code = lang.split('-').next().unwrap_or(lang);
-    let stemmer = elasticlunr::lang::from_code(code)
+    let stemmer = stemmer(lang)
         .unwrap_or_else(|| Box::new(elasticlunr::lang::English::new()) as Box<dyn Stemmer>);
     let mut index: Index = IndexBuilder::with_language(stemmer)
         .add_fields(fields.iter())
@@ -99,6 +98,21 @@ fn elasticlunr_json(
         index.add_doc(&library.entries[*at].permalink, values);
     }
     index.to_json()
+}
+
+/// How the words of a language are told apart and cut to their stems.
+fn stemmer(lang: &str) -> Option<Box<dyn Stemmer>> {
+    match lang.split(['-', '_']).next().unwrap_or(lang) {
+        // As the crate, and elasticlunr's own scripts, call it.
+        "nl" => elasticlunr::lang::from_code("du"),
+        "nb" | "nn" => elasticlunr::lang::from_code("no"),
+        code => elasticlunr::lang::from_code(code),
+    }
+}
+
+/// Whether elasticlunr has rules for the words of a language.
+pub fn has_rules(lang: &str) -> bool {
+    stemmer(lang).is_some()
 }
 
 fn fuse_json(library: &Library, entries: &[(usize, String)], search: &Search) -> String {
@@ -142,5 +156,22 @@ fn body(html: &str, limit: Option<usize>) -> String {
     match limit {
         Some(limit) => text.chars().take(limit).collect(),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_cut_by_the_rules_of_their_language() {
+        let stems = |lang: &str, text: &str| {
+            let language = stemmer(lang).expect("rules");
+            language.make_pipeline().run(language.tokenize(text))
+        };
+        assert_eq!(stems("en", "the running dogs"), ["run", "dog"]);
+        assert_eq!(stems("de", "die laufenden Hunde"), ["laufend", "hund"]);
+        assert_eq!(stems("nl-BE", "de lopende honden"), ["lopend", "hond"]);
+        assert!(has_rules("pt-BR") && has_rules("nb") && !has_rules("zh"));
     }
 }

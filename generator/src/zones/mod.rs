@@ -52,6 +52,19 @@ impl Zone {
             _ => shown.trim_end_matches('.').to_owned(),
         }
     }
+
+    /// Whether it has signatures, or records that prove what is not there.
+    pub fn is_signed(&self) -> bool {
+        let of_signer = [
+            number::RRSIG,
+            number::NSEC,
+            number::NSEC3,
+            number::NSEC3PARAM,
+        ];
+        self.records
+            .iter()
+            .any(|record| of_signer.contains(&record.kind))
+    }
 }
 
 /// Reads and checks the zones of a site. Everything that is wrong with any of

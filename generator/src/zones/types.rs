@@ -228,7 +228,7 @@ pub mod number {
     pub const NSEC: u16 = 47;
     /// The next hashed name.
     pub const NSEC3: u16 = 50;
-    /// How names are hashed.
+    /// How NSEC3 records hash names.
     pub const NSEC3PARAM: u16 = 51;
 }
 

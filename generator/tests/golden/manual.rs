@@ -202,3 +202,24 @@ fn none_of_its_links_is_broken() {
     let ran = ran(command.args(["check", "."])).code(0);
     assert!(ran.stderr.contains("nothing to mend"), "{ran:#?}");
 }
+
+#[test]
+fn it_has_the_theme_that_new_sites_have() {
+    let scaffold = Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates/new/website");
+    let read = |path: std::path::PathBuf| fs::read_to_string(path).unwrap();
+    for same in ["macros.html", "section.html", "404.html"] {
+        assert_eq!(
+            read(manual().join("templates").join(same)),
+            read(scaffold.join("templates").join(same)),
+            "{same} is not that of `templates/new/website`"
+        );
+    }
+    // The manual's own rules follow those of the theme.
+    let theme = read(scaffold.join("sass/site.scss"));
+    let own = read(manual().join("sass/site.scss"));
+    assert!(
+        own.strip_prefix(theme.as_str())
+            .is_some_and(|rest| rest.starts_with("\n// The manual:")),
+        "`sites/manual/sass/site.scss` does not begin with that of `templates/new/website`"
+    );
+}

@@ -449,3 +449,137 @@ fn a_base_url_with_a_path_is_served_there_too() {
         assert_eq!(server.get(from).header("location"), Some(to), "{from}");
     }
 }
+
+#[test]
+fn folders_keep_their_names_and_pages_have_slugs() {
+    let server = site("")
+        .file("content/get_started/_index.md", page("title = \"G\"", ""))
+        .file("content/get_started/P_q.md", page("title = \"P\"", ""))
+        .file("content/a_b/c_d/index.md", page("title = \"C\"", ""))
+        .serve();
+    for path in ["/get_started/", "/get_started/p-q/", "/a_b/c-d/"] {
+        assert_eq!(server.get(path).status(), 200, "{path}");
+    }
+}
+
+#[test]
+fn syntaxes_and_themes_of_the_site_itself() {
+    let highlighting = "[markdown.highlighting]\ntheme = \"mine\"\nextra_themes = [\"mine.json\"]\nextra_grammars = [\"syntaxes/toy.sublime-syntax\"]\n";
+    let site = |config: &str| {
+        site(config)
+        .file("mine.json", r##"{"colors":{"editor.background":"#010203","editor.foreground":"#fefefe"},"tokenColors":[{"scope":"keyword","settings":{"foreground":"#ab1234"}}]}"##)
+        .file("syntaxes/toy.sublime-syntax", "%YAML 1.2\n---\nname: Toy\nfile_extensions: [toy]\nscope: source.toy\ncontexts:\n  main:\n    - match: '\\blet\\b'\n      scope: keyword.toy\n")
+        .file("syntaxes/x.tmLanguage.json", r#"{"name":"x","scopeName":"source.x","patterns":[]}"#)
+        .file("content/a.md", page("title = \"A\"", "```toy\nlet x\n```"))
+    };
+    let html = site(highlighting).serve().get("/a/").text();
+    for wanted in ["#010203", "<span style=\"color:#ab1234;\">let</span>"] {
+        assert!(html.contains(wanted), "{wanted}\n{html}");
+    }
+    // As it was before Zola 0.22: a folder, and what is in it.
+    let old = "[markdown]\nhighlight_code = true\nhighlight_theme = \"nord\"\nextra_syntaxes_and_themes = [\"syntaxes\"]\n";
+    site(old)
+        .check()
+        .tells("x.tmLanguage.json` is a TextMate grammar, which is not read")
+        .tells("s/config.toml:6");
+    for (config, why) in [
+        (
+            "extra_themes = [\"gone.json\"]",
+            "there is no file and no folder `gone.json`",
+        ),
+        ("extra_themes = [\"../x.json\"]", "leads out of the site"),
+        (
+            "extra_grammars = [\"content/a.md\"]",
+            "no syntax and no theme",
+        ),
+    ] {
+        site(&format!(
+            "[markdown.highlighting]\ntheme = \"nord\"\n{config}\n"
+        ))
+        .check()
+        .code(1)
+        .tells(why)
+        .tells("s/config.toml:5");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named_with_its_place() {
+    for (template, why) in [
+        (
+            "{{ get_section(path=\"none/_index.md\") }}",
+            "none/_index.md",
+        ),
+        ("{{ get_page(path=\"none.md\") }}", "none.md"),
+        (
+            "{{ resize_image(path=\"none.png\", width=1, height=1) }}",
+            "there is no file `none.png`",
+        ),
+        (
+            "{{ load_data(path=\"none.json\", required=true) }}",
+            "none.json",
+        ),
+        ("{% include \"none.html\" %}", "none.html"),
+        ("{% extends \"none.html\" %}", "none.html"),
+    ] {
+        site("")
+            .file("content/a.md", page("", ""))
+            .file("templates/page.html", format!("\n{template}"))
+            .check()
+            .code(1)
+            .tells(why)
+            .tells("s/templates/page.html");
+    }
+}
+
+#[test]
+fn a_page_of_a_hundred_megabytes_is_refused() {
+    site("")
+        .file(
+            "content/a.md",
+            page("", &"a word and more\n".repeat(7_000_000)),
+        )
+        .check()
+        .code(1)
+        .tells("s/content/a.md");
+}
+
+#[test]
+fn a_taxonomy_takes_the_place_of_a_section() {
+    let site = site("taxonomies = [{ name = \"tags\" }]\n")
+        .file("templates/tags/list.html", "list")
+        .file("templates/tags/single.html", "single")
+        .file("content/tags/_index.md", page("title = \"T\"", ""))
+        .file(
+            "content/a.md",
+            page("title = \"A\"\n[taxonomies]\ntags = [\"x\"]", ""),
+        );
+    site.check()
+        .tells("the page of a taxonomy is served at `/tags/`, and not what `s/content/tags/_index.md` would be");
+    assert_eq!(site.serve().get("/tags/").text(), "list");
+}
+
+#[test]
+fn a_script_for_the_search_is_asked_for_once() {
+    let site = site("build_search_index = true\n")
+        .file(
+            "templates/page.html",
+            "<script src=\"/elasticlunr.min.js\"></script>",
+        )
+        .file("content/a.md", page("title = \"A\"", ""))
+        .file("content/b.md", page("title = \"B\"", ""));
+    site.check()
+        .tells("which Zola brings along and applgen does not");
+}
+
+#[test]
+fn templates_see_what_the_configuration_says() {
+    let server = site("[markdown.highlighting]\nlight_theme = \"nord\"\ndark_theme = \"nord\"\n")
+        .file(
+            "templates/page.html",
+            "{% if config.markdown.highlighting.theme %}one{% else %}{{ config.markdown.highlighting.dark_theme }}{% endif %} {{ config.languages | length }} {{ config.markdown.insert_anchor_links }}",
+        )
+        .file("content/a.md", page("title = \"A\"", ""))
+        .serve();
+    assert_eq!(server.get("/a/").text(), "nord 0 none");
+}

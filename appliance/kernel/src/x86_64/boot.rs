@@ -3,7 +3,8 @@
 //! A monitor enters at the address in the ELF note of owner `Xen` and type 18
 //! (`XEN_ELFNOTE_PHYS32_ENTRY`): 32-bit protected mode, paging off, interrupts
 //! off, `ebx` holding the address of the start info
-//! (<https://xenbits.xen.org/docs/unstable/misc/pvh.html>).
+//! (<https://xenbits.xen.org/docs/unstable/misc/pvh.html>). That is the unpacker's
+//! in most images ([`super::unpack`]), which then goes on here.
 //!
 //! The page tables that are made here map the first 4 GiB to themselves in
 //! pages of 2 MB, writable, and executable in the first of them only; 1 GiB
@@ -49,7 +50,7 @@ boot_gdt_pointer:
 
     .section .text.boot, "ax", @progbits
     .code32
-    .globl pvh_start
+    .globl pvh_start, unpacked_start
 pvh_start:
     cli
     cld
@@ -57,6 +58,8 @@ pvh_start:
     rdtsc
     mov esi, eax
     mov ebp, edx
+    # A kernel that was packed comes to itself here.
+unpacked_start:
 
     # Page directories: entry i maps 2 MB at i × 2 MB: present, writable, large;
     # no execution but in the first.

@@ -1,6 +1,7 @@
 //! What is particular to x86-64 machines.
 //!
-//! Only [`paging`], which is arithmetic, is compiled for hosts.
+//! Only [`paging`], which is arithmetic, is compiled for hosts; of the unpacker its
+//! tests.
 
 pub mod paging;
 
@@ -24,3 +25,5 @@ mod string;
 pub mod tables;
 #[cfg(feature = "machine")]
 pub mod time;
+#[cfg(any(feature = "machine", all(test, target_arch = "x86_64", not(miri))))]
+mod unpack;

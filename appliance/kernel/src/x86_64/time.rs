@@ -3,8 +3,8 @@
 //! How fast that counts is known in one of these ways, the first that is there:
 //! KVM tells in a page that it keeps up to date (pvclock); the processor or the
 //! monitor tell the frequency; or it is measured against a timer of known
-//! frequency, ACPI's or the PIT. A quarter of a millisecond is measured at the
-//! start, which is right to a percent; the clock then mends itself, after a
+//! frequency, ACPI's or the PIT. An eighth of a millisecond is measured at the
+//! start, which is right to two percent; the clock then mends itself, after a
 //! longer while each time, until it is right to a millionth.
 
 use super::cpu::{cpuid, in8, in32, out8, tsc, write_msr};
@@ -14,7 +14,7 @@ use core::cell::UnsafeCell;
 use core::sync::atomic::{Ordering, compiler_fence};
 
 /// How long is measured at the start: this part of a second.
-const FIRST_PART: u64 = 4000;
+const FIRST_PART: u64 = 8000;
 
 /// When the clock is mended, nanoseconds after the start: each time after 16
 /// times as long, until half an hour.

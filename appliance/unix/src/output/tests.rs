@@ -8,6 +8,8 @@ struct Slow {
     at_once: usize,
     full: bool,
     calls: usize,
+    /// Whether the last call said so.
+    last: bool,
 }
 
 impl Slow {
@@ -17,17 +19,15 @@ impl Slow {
             at_once,
             full: false,
             calls: 0,
+            last: false,
         }
     }
 }
 
-impl Write for Slow {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(bytes)])
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+impl Client for Slow {
+    fn take(&mut self, slices: &[IoSlice<'_>], last: bool) -> io::Result<usize> {
         self.calls += 1;
+        self.last = last;
         if std::mem::take(&mut self.full) {
             return Err(ErrorKind::WouldBlock.into());
         }
@@ -39,10 +39,6 @@ impl Write for Slow {
         let taken = self.received.len() - before;
         self.full = taken == self.at_once;
         Ok(taken)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -71,14 +67,16 @@ fn exchange(at_once: usize, body: &[u8]) {
     }
     let mut client = Slow::new(at_once);
     let mut rest = Rest::default();
-    let mut sent = batch.send(&mut client, &mut rest).unwrap();
+    let mut sent = batch.send(&mut client, true, &mut rest).unwrap();
     assert!(batch.is_empty());
     while sent != Sent::All {
         assert!(!rest.is_empty());
-        sent = rest.send(&mut client).unwrap().1;
+        sent = rest.send(&mut client, true).unwrap().1;
     }
     assert!(rest.is_empty());
     assert_eq!(client.received, expected);
+    // The write that everything was taken with knew that it was the last.
+    assert!(client.last);
 }
 
 #[test]
@@ -105,8 +103,10 @@ fn a_small_answer_is_one_call() {
     let reply = reply(&mut batch, b"head", [b"body", b""]);
     batch.push(&reply);
     let mut client = Slow::new(1000);
-    let sent = batch.send(&mut client, &mut Rest::default()).unwrap();
-    assert_eq!((sent, client.calls), (Sent::All, 1));
+    let sent = batch
+        .send(&mut client, false, &mut Rest::default())
+        .unwrap();
+    assert_eq!((sent, client.calls, client.last), (Sent::All, 1, false));
 }
 
 #[test]
@@ -125,17 +125,14 @@ fn a_batch_has_room_for_whole_heads_alone() {
 #[test]
 fn a_client_that_is_gone_is_an_error() {
     struct Gone;
-    impl Write for Gone {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+    impl Client for Gone {
+        fn take(&mut self, _: &[IoSlice<'_>], _: bool) -> io::Result<usize> {
             Err(ErrorKind::BrokenPipe.into())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
         }
     }
     let mut batch = Batch::new();
     let reply = reply(&mut batch, b"head", [b"body", b""]);
     batch.push(&reply);
-    assert!(batch.send(&mut Gone, &mut Rest::default()).is_err());
+    assert!(batch.send(&mut Gone, false, &mut Rest::default()).is_err());
     assert!(batch.is_empty());
 }

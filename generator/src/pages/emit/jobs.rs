@@ -1,5 +1,7 @@
 //! The pages that templates make: which there are, and what each of them sees.
 
+use std::collections::HashSet;
+
 use tera::{Context, Value};
 
 use super::Emitter;
@@ -36,6 +38,11 @@ pub enum Subject {
 impl Emitter<'_> {
     /// Every page there is to render.
     pub fn jobs(&self) -> Vec<Job> {
+        self.all_jobs().0
+    }
+
+    /// The same, and those that a taxonomy's page takes the place of, as with Zola.
+    pub fn all_jobs(&self) -> (Vec<Job>, Vec<Job>) {
         let settings = &self.engine.shared.settings;
         let mut jobs = Vec::new();
         for (at, entry) in self.library.entries.iter().enumerate() {
@@ -98,12 +105,18 @@ impl Emitter<'_> {
                 }
             }
         }
+        let mut of_terms = Vec::new();
         for (n, terms) in self.library.taxonomies.iter().enumerate() {
             if terms.taxonomy.render && !terms.terms.is_empty() {
-                self.term_jobs(n, terms, &mut jobs);
+                self.term_jobs(n, terms, &mut of_terms);
             }
         }
-        jobs
+        let taken: HashSet<&str> = of_terms.iter().map(|job| job.path.as_str()).collect();
+        let (hidden, mut jobs): (Vec<_>, Vec<_>) = jobs
+            .into_iter()
+            .partition(|job| taken.contains(job.path.as_str()));
+        jobs.extend(of_terms);
+        (jobs, hidden)
     }
 
     fn term_jobs(&self, n: usize, terms: &Terms, jobs: &mut Vec<Job>) {

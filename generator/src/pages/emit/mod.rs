@@ -12,7 +12,7 @@ use tera::Context;
 
 use super::{
     Kept,
-    engine::{Engine, Shared},
+    engine::{Engine, Shared, images},
     feeds::Feed,
     library::Library,
     markdown::{self, Rendered},
@@ -26,6 +26,9 @@ use crate::{
     report::{Diagnostic, Diagnostics},
     site::{SourceFile, UrlPath, dates::Dates},
 };
+
+/// The script that searches the index, which pages of many themes load.
+const ELASTICLUNR: &str = "elasticlunr.min.js";
 
 /// Everything that is known when pages are written.
 pub struct Emitter<'a> {
@@ -47,14 +50,25 @@ impl Emitter<'_> {
     /// Puts everything into `output`.
     pub fn run(&self, output: &mut Output, diagnostics: &mut Diagnostics) -> Result<(), Failure> {
         self.static_files(output)?;
-        let jobs = self.jobs();
+        let (jobs, hidden) = self.all_jobs();
+        for job in hidden {
+            diagnostics.push(
+                Diagnostic::warning(format!(
+                    "the page of a taxonomy is served at `{}`, and not what `{}` would be",
+                    job.path, job.origin
+                ))
+                .hint("`render = false` in the front matter of that file says so too"),
+            );
+        }
         let pages: Vec<_> = jobs
             .par_iter()
             .map(|job| self.page(job).map_err(|diagnostic| (job, diagnostic)))
             .collect();
+        let mut searches = false;
         for (job, page) in jobs.iter().zip(pages) {
             match page {
                 Ok(mut html) => {
+                    searches |= html.contains(ELASTICLUNR);
                     if self.engine.shared.settings.minify_html {
                         html = minify::html(&html);
                     }
@@ -84,6 +98,19 @@ impl Emitter<'_> {
         self.rest(output)?;
         self.images(output, diagnostics)?;
         self.redirects(output, diagnostics);
+        let script = UrlPath::from(format!("/{ELASTICLUNR}").as_str());
+        let shared = &self.engine.shared;
+        let default = shared.settings.language(&shared.settings.default_language);
+        if searches && default.build_search_index && !output.resources.contains_key(&script) {
+            diagnostics.push(
+                Diagnostic::warning(format!(
+                    "pages load `{ELASTICLUNR}`, which Zola brings along and applgen does not"
+                ))
+                .hint(format!(
+                    "put it into `static/`: it is `elasticlunr.min.js` of the npm package `elasticlunr`, version 0.9.5, as `static/{ELASTICLUNR}`"
+                )),
+            );
+        }
         if diagnostics.has_errors() {
             return Err(Failure::told());
         }
@@ -333,7 +360,10 @@ impl Emitter<'_> {
                     self.kept.memory,
                     || (format!("image {path}"), 0),
                     None,
-                    || job.run(shared.limit_bytes),
+                    || {
+                        let make = || job.run(shared.limit_bytes);
+                        self.kept.pictures.bytes(images::VERSION, job.key(), make)
+                    },
                     Result::is_ok,
                 );
                 (path, job, bytes)

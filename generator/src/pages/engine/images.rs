@@ -23,6 +23,9 @@ const MAX_SIDE: u32 = 20_000;
 /// What one picture may take of memory.
 const MAX_ALLOCATION_BYTES: u64 = 1 << 30;
 
+/// Pictures made by other rules than this version's are not used.
+pub const VERSION: &str = "applgen-picture-1";
+
 /// What becomes of a picture's size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation {
@@ -44,6 +47,7 @@ pub struct Job {
     source: SourceFile,
     operation: Operation,
     format: Format,
+    key: [u8; 32],
 }
 
 /// The function.
@@ -137,7 +141,8 @@ pub fn resize_image(shared: &Arc<Shared>, given: &Given<'_>) -> Result<Value> {
     let mut hash = Sha256::new();
     hash.update(&bytes);
     hash.update(format!("{operation:?} {format:?}"));
-    let hash = hex(&hash.finalize()[..8]);
+    let key: [u8; 32] = hash.finalize().into();
+    let hash = hex(&key[..8]);
     let stem = source
         .relative
         .file_stem()
@@ -155,6 +160,7 @@ pub fn resize_image(shared: &Arc<Shared>, given: &Given<'_>) -> Result<Value> {
             source: source.clone(),
             operation,
             format,
+            key,
         });
     }
     Ok(serde_json::json!({
@@ -171,6 +177,11 @@ impl Job {
     /// The file that it is made from, as people know it.
     pub fn origin(&self) -> &SourceFile {
         &self.source
+    }
+
+    /// The SHA-256 of the old picture and of what becomes of it.
+    pub fn key(&self) -> &[u8; 32] {
+        &self.key
     }
 
     /// Makes the picture. What is wrong with the old one is said in a sentence.

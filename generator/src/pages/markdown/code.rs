@@ -14,7 +14,7 @@ use syntect::{
 };
 use two_face::theme::{EmbeddedLazyThemeSet, EmbeddedThemeName};
 
-use super::escape;
+use super::{escape, extras};
 use crate::{pages::settings::Highlighting, slides};
 
 /// Longer lines are not coloured: minified code, which nobody reads.
@@ -77,24 +77,29 @@ fn ranges(text: &str) -> Vec<RangeInclusive<usize>> {
 /// A block as HTML, and its language if there is no syntax for that.
 pub fn block(info: &str, text: &str, settings: Option<&Highlighting>) -> (String, Option<String>) {
     let info = Info::parse(info);
-    let syntax = slides::syntax_of(&info.language);
+    let own = settings.and_then(|settings| settings.extras.syntax(&info.language));
+    let built_in = || Some((slides::syntaxes(), slides::syntax_of(&info.language)?));
+    let syntax: Option<(&SyntaxSet, &SyntaxReference)> = own.or_else(built_in);
     let plain = info.language.is_empty() || slides::is_plain_language(&info.language);
     let unknown = (syntax.is_none() && !plain && settings.is_some()).then(|| info.language.clone());
     let long = text.len() > MAX_BLOCK_BYTES || text.lines().any(|l| l.len() > MAX_LINE_BYTES);
-    let theme = settings.map(|settings| theme(&settings.theme));
+    let theme = settings.map(|settings| theme(settings, &settings.theme));
     let (lines, style) = match (settings, &theme) {
         (Some(settings), Some(theme)) if !settings.classes => {
-            let dark = settings.dark.as_deref().map(self::theme);
+            let dark = settings
+                .dark
+                .as_deref()
+                .map(|name| self::theme(settings, name));
             let lines = syntax
                 .filter(|_| !long)
-                .and_then(|syntax| coloured(text, syntax, theme, dark))
+                .and_then(|(set, syntax)| coloured(text, set, syntax, theme, dark))
                 .unwrap_or_else(|| escaped_lines(text));
             (lines, pre_style(theme, dark))
         }
         (Some(_), _) => {
             let lines = syntax
                 .filter(|_| !long)
-                .and_then(|syntax| classed(text, syntax))
+                .and_then(|(set, syntax)| classed(text, set, syntax))
                 .unwrap_or_else(|| escaped_lines(text));
             (lines, String::new())
         }
@@ -201,18 +206,14 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.strip_suffix('\n').unwrap_or(text).split('\n')
 }
 
-fn syntaxes() -> &'static SyntaxSet {
-    slides::syntaxes()
-}
-
 /// Lines with colours in them; two colours where there is a dark theme too.
 fn coloured(
     text: &str,
+    set: &SyntaxSet,
     syntax: &SyntaxReference,
     light: &Theme,
     dark: Option<&Theme>,
 ) -> Option<Vec<String>> {
-    let set = syntaxes();
     let mut light = HighlightLines::new(syntax, light);
     let mut dark = dark.map(|theme| HighlightLines::new(syntax, theme));
     lines(text)
@@ -283,8 +284,7 @@ fn pre_style(light: &Theme, dark: Option<&Theme>) -> String {
 
 /// Lines with a class for each scope. What stays open over a line's end is
 /// closed there and opened again on the next line.
-fn classed(text: &str, syntax: &SyntaxReference) -> Option<Vec<String>> {
-    let set = syntaxes();
+fn classed(text: &str, set: &SyntaxSet, syntax: &SyntaxReference) -> Option<Vec<String>> {
     let style = ClassStyle::SpacedPrefixed { prefix: "z-" };
     let mut state = ParseState::new(syntax);
     let mut stack = ScopeStack::new();
@@ -356,20 +356,14 @@ const NAMES: [(&str, &str); 30] = [
 ];
 
 fn find_theme(name: &str) -> Option<EmbeddedThemeName> {
-    let plain = |name: &str| -> String {
-        name.chars()
-            .filter(char::is_ascii_alphanumeric)
-            .collect::<String>()
-            .to_ascii_lowercase()
-    };
     let wanted = NAMES
         .iter()
         .find(|(other, _)| *other == name)
-        .map_or_else(|| plain(name), |(_, ours)| (*ours).to_owned());
+        .map_or_else(|| extras::plain(name), |(_, ours)| (*ours).to_owned());
     EmbeddedLazyThemeSet::theme_names()
         .iter()
         .copied()
-        .find(|theme| plain(theme.as_name()) == wanted)
+        .find(|theme| extras::plain(theme.as_name()) == wanted)
 }
 
 /// Whether a theme of that name, or one near to it, is there.
@@ -383,7 +377,10 @@ pub fn theme_stand_in(name: &str) -> Option<&'static str> {
     find_theme(name).map(|theme| theme.as_name())
 }
 
-fn theme(name: &str) -> &'static Theme {
+fn theme<'a>(settings: &'a Highlighting, name: &str) -> &'a Theme {
+    if let Some(own) = settings.extras.theme(name) {
+        return own;
+    }
     let found = find_theme(name);
     let dark = name.contains("dark");
     themes().get(found.unwrap_or(if dark {
@@ -398,7 +395,7 @@ pub fn style_sheets(settings: &Highlighting) -> Vec<(String, String)> {
     let style = ClassStyle::SpacedPrefixed { prefix: "z-" };
     let css = |name: &str| {
         let lines = ".giallo-l { display: inline-block; min-height: 1lh; width: 100%; }\n.giallo-ln { display: inline-block; user-select: none; margin-right: 0.4em; padding: 0 0.4em; min-width: 3ch; text-align: right; opacity: 0.8; }\n";
-        let css = css_for_theme_with_class_style(theme(name), style).unwrap_or_default();
+        let css = css_for_theme_with_class_style(theme(settings, name), style).unwrap_or_default();
         format!("{css}{lines}")
     };
     match &settings.dark {

@@ -3,6 +3,7 @@
 
 mod code;
 mod events;
+pub mod extras;
 mod footnotes;
 mod headings;
 mod links;

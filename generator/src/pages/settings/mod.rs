@@ -3,11 +3,15 @@
 mod read;
 mod value;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tera::{Map, Value};
 
-use super::{globs::Globs, slugs::Slugify};
+use super::{
+    globs::Globs,
+    markdown::extras::{Extras, Named},
+    slugs::Slugify,
+};
 
 pub use read::{keys, parsed};
 
@@ -95,6 +99,16 @@ pub enum Anchors {
 }
 
 impl Anchors {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Left => "left",
+            Self::Right => "right",
+            Self::Heading => "heading",
+        }
+    }
+
     /// By its name.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
@@ -108,7 +122,7 @@ impl Anchors {
 }
 
 /// How code is coloured.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Highlighting {
     /// Classes rather than colours.
     pub classes: bool,
@@ -118,6 +132,10 @@ pub struct Highlighting {
     pub dark: Option<String>,
     /// A language that is not known is an error.
     pub strict: bool,
+    /// Files and folders with syntaxes and themes of the site's own.
+    pub named: Vec<Named>,
+    /// What was in them.
+    pub extras: Arc<Extras>,
 }
 
 /// `[markdown]`.
@@ -194,6 +212,8 @@ pub struct Settings {
     pub markdown: Markdown,
     /// Every language, the default one included.
     pub languages: BTreeMap<String, Language>,
+    /// `[languages]` has a table for the default language too.
+    pub default_is_listed: bool,
     /// The site's own data.
     pub extra: Value,
 }

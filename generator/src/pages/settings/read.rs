@@ -1,5 +1,7 @@
 //! Reading the configuration, with messages for what is wrong or has changed.
 
+use std::sync::Arc;
+
 use tera::{Map, Value};
 
 use super::{Anchors, Highlighting, Language, Markdown, Search, Settings, Taxonomy};
@@ -51,6 +53,8 @@ const TOP: [&str; 36] = [
     "highlight_theme",
     "extra_syntaxes",
 ];
+/// Where syntaxes and themes of the site's own are named, beside `[markdown.highlighting]`.
+const OLD_EXTRAS: [&str; 2] = ["extra_syntaxes_and_themes", "extra_grammars"];
 const MARKDOWN: [&str; 20] = [
     "highlighting",
     "highlight_code",
@@ -171,6 +175,10 @@ impl Settings {
                 ..Highlighting::default()
             });
         }
+        let older = fields.named("extra_syntaxes");
+        if let Some(highlighting) = &mut settings.markdown.highlighting {
+            highlighting.named.extend(older);
+        }
         fields.without_effect(&[(
             "output_dir",
             "an image is written, by default to `dist/`; `-o FILE` says where",
@@ -187,6 +195,7 @@ impl Settings {
                     // The top of the file speaks for this language; what it
                     // leaves out is taken from here, as Zola does.
                     default.fill(own, &fields);
+                    settings.default_is_listed = true;
                 } else {
                     settings.languages.insert(code.clone(), own);
                 }
@@ -314,7 +323,7 @@ fn renamed(fields: &mut Fields<'_>) {
             ),
             (
                 "extra_syntaxes",
-                "it has no effect: the built-in syntaxes are used",
+                "it is `[markdown.highlighting] extra_grammars = […]` now",
             ),
         ],
     );
@@ -443,16 +452,6 @@ fn markdown(fields: &mut Fields<'_>) -> Markdown {
                 "extra_themes",
             ],
         );
-        own.without_effect(&[
-            (
-                "extra_grammars",
-                "the built-in syntaxes are used; code in another language stays without colours",
-            ),
-            (
-                "extra_themes",
-                "the built-in themes are used, the nearest for a name that is not among them",
-            ),
-        ]);
         let one = own.text("theme").filter(|name| !name.is_empty());
         let light = own.text("light_theme").filter(|name| !name.is_empty());
         let dark = own.text("dark_theme").filter(|name| !name.is_empty());
@@ -468,6 +467,8 @@ fn markdown(fields: &mut Fields<'_>) -> Markdown {
             dark: dark.filter(|_| one.is_none()),
             theme: one.or(light).unwrap_or_default(),
             strict: own.boolean("error_on_missing_language").unwrap_or(false),
+            named: [own.named("extra_grammars"), own.named("extra_themes")].concat(),
+            extras: Arc::default(),
         });
     } else if fields.boolean("highlight_code") == Some(true) {
         let theme = fields.text("highlight_theme").unwrap_or_default();
@@ -477,9 +478,24 @@ fn markdown(fields: &mut Fields<'_>) -> Markdown {
             ..Highlighting::default()
         });
     }
+    if let Some(highlighting) = &mut highlighting {
+        // As it was before 0.22, when folders were named.
+        for key in OLD_EXTRAS {
+            highlighting.named.extend(fields.named(key));
+        }
+    }
     fields.renamed(
-        &["highlight_code", "highlight_theme", "highlight_themes_css"],
         &[
+            "highlight_code",
+            "highlight_theme",
+            "highlight_themes_css",
+            "extra_syntaxes_and_themes",
+        ],
+        &[
+            (
+                "extra_syntaxes_and_themes",
+                "it is `[markdown.highlighting] extra_grammars = […]` and `extra_themes = […]` now",
+            ),
             (
                 "highlight_code",
                 "it is `[markdown.highlighting] theme = \"…\"` now",

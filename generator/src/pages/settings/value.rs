@@ -2,7 +2,7 @@
 
 use tera::{Map, Value};
 
-use super::{Language, Settings, Taxonomy};
+use super::{Highlighting, Language, Settings, Taxonomy};
 
 impl Settings {
     /// The configuration as templates of a language see it.
@@ -12,6 +12,7 @@ impl Settings {
         let languages: Map<String, Value> = self
             .languages
             .iter()
+            .filter(|(code, _)| **code != self.default_language || self.default_is_listed)
             .map(|(code, own)| (code.clone(), language_value(own)))
             .collect();
         let mut value = language_value(language);
@@ -39,10 +40,7 @@ impl Settings {
             serde_json::json!({
                 "highlight_code": markdown.highlighting.is_some(),
                 "highlight_theme": markdown.highlighting.as_ref().map(|h| h.theme.clone()),
-                "highlighting": markdown.highlighting.as_ref().map(|h| serde_json::json!({
-                    "style": if h.classes { "class" } else { "inline" },
-                    "theme": h.theme, "light_theme": h.theme, "dark_theme": h.dark,
-                })),
+                "highlighting": markdown.highlighting.as_ref().map(highlighting_value),
                 "render_emoji": markdown.render_emoji,
                 "external_links_class": markdown.external_links_class,
                 "external_links_target_blank": markdown.external_links_target_blank,
@@ -54,10 +52,27 @@ impl Settings {
                 "lazy_async_image": markdown.lazy_async_image,
                 "bottom_footnotes": markdown.bottom_footnotes,
                 "github_alerts": markdown.github_alerts,
+                "insert_anchor_links": markdown.insert_anchor_links.name(),
             }),
         );
         value
     }
+}
+
+/// Themes ask which of the keys are there: one theme, or a light and a dark one.
+fn highlighting_value(highlighting: &Highlighting) -> Value {
+    let mut value = serde_json::json!({
+        "error_on_missing_language": highlighting.strict,
+        "style": if highlighting.classes { "class" } else { "inline" },
+    });
+    match &highlighting.dark {
+        Some(dark) => {
+            value["light_theme"] = highlighting.theme.clone().into();
+            value["dark_theme"] = dark.clone().into();
+        }
+        None => value["theme"] = highlighting.theme.clone().into(),
+    }
+    value
 }
 
 fn language_value(language: &Language) -> Value {
