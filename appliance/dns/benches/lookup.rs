@@ -71,6 +71,9 @@ fn query(labels: &[&str], edns: bool) -> Vec<u8> {
     query
 }
 
+/// A name, queries, and what tells their answers: code, answers, authorities.
+type Mix = (&'static str, Vec<Vec<u8>>, [u8; 3]);
+
 /// Numbers without an order.
 fn shuffled(step: u64) -> usize {
     (step.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize % (NAMES / 10) * 10
@@ -99,8 +102,7 @@ fn lookups(criterion: &mut Criterion) {
             })
             .collect()
     };
-    // The code of the answer, and the counts that tell what it is.
-    let mixes: [(&str, Vec<Vec<u8>>, [u8; 3]); 5] = [
+    let mixes: [Mix; 5] = [
         ("positive", ask(0, "", false), [0, 1, 0]),
         ("positive-edns", ask(0, "", true), [0, 1, 0]),
         ("nxdomain", ask(0, "none", false), [3, 0, 1]),

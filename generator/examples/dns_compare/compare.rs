@@ -140,8 +140,11 @@ pub fn compare(
             && first
                 .difference(own)
                 .all(|record| is_of_apex(record, zones))
-            && second.difference(own).all(|record| !is_proof(record))
+            && (second.difference(own).all(|record| !is_proof(record))
+                || ours.sections[0].iter().any(is_dname_of_star))
         {
+            // Below a DNAME of the name `*` Knot proves a wildcard, which NSD and we
+            // do not answer with. Else:
             // Knot proves nothing of another zone, and NSD has the record of that
             // zone's apex in place of the one that covers the name.
             return Ok(vec!["behind an alias ours proves what RFC 4035 asks for"]);
@@ -163,6 +166,11 @@ pub fn compare(
 fn is_proof(record: &crate::wire::Record) -> bool {
     let covers = record.data.get(..4);
     matches!(record.kind, 47 | 50) || record.kind == 46 && matches!(covers, Some("002f" | "0032"))
+}
+
+/// Whether a record is a DNAME of the name `*`.
+fn is_dname_of_star(record: &crate::wire::Record) -> bool {
+    record.kind == 39 && record.owner.starts_with("*.")
 }
 
 /// Whether a record is an apex's, or a hashed name's right below it.
@@ -235,9 +243,7 @@ fn reason(
         // RFC 6672 §2.2 asks for the DNAME alone; the name is not negative.
         return Some("YXDOMAIN comes without a SOA, as in NSD");
     }
-    let is_star =
-        |record: &crate::wire::Record| record.kind == 39 && record.owner.starts_with("*.");
-    if ours.sections[0].iter().any(is_star) && ours.sections[0] == nsd.sections[0] {
+    if ours.sections[0].iter().any(is_dname_of_star) && ours.sections[0] == nsd.sections[0] {
         // Knot answers with a DNAME of a name that does not own it.
         return Some("below a DNAME of the name `*`, as in NSD");
     }
