@@ -348,3 +348,6 @@ impl Library {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
