@@ -21,7 +21,7 @@ for kind in slides website files; do
 done
 timeout 300 ci/browser/run --pages --applgen "$APPLGEN" "${images[@]}"
 # Our theme: valid, accessible, in light and dark, on a telephone, without script.
-timeout 200 ci/browser/run --website --serve --applgen "$APPLGEN" "$TMP/website.unix" "$TMP/sites-manual.unix"
+timeout 400 ci/browser/run --website --serve --applgen "$APPLGEN" "$TMP/website.unix" "$TMP/sites-manual.unix"
 # Decks that are made to overflow: a sweep of many minutes, on request.
 if [[ ${HOSTILE:-} == 1 ]]; then
     ci/browser/run --hostile --applgen "$APPLGEN"

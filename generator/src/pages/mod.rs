@@ -110,9 +110,7 @@ fn build(
         return Err(Failure::told());
     };
     // All that decides what the settings are.
-    let theme = memory
-        .and(settings.theme.as_deref())
-        .and_then(|name| theme(name));
+    let theme = memory.and(settings.theme.as_deref()).and_then(theme);
     if let Some(base) = &site.config.base_url {
         settings.base_url.clone_from(base);
     }

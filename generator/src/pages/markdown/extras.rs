@@ -159,17 +159,17 @@ pub fn load(
                 Kind::Syntax => syntax(text, &stem).map(|syntax| syntaxes.push(syntax)),
                 Kind::Theme => text_mate_theme(text).map(|theme| extras.keep(&stem, theme)),
                 Kind::Json => match serde_json::from_str::<Value>(text) {
-                    Ok(json) if json.get("patterns").is_some() => Ok(is_grammar(
+                    Ok(json) if json.get("patterns").is_some() => is_grammar(
                         json.get("name").and_then(Value::as_str).unwrap_or(&stem),
                         shown,
                         |message, hint| tell(diagnostics, Level::Warning, message, hint),
-                    )),
+                    ),
                     Ok(json) => code_theme(&json).map(|theme| extras.keep(&stem, theme)),
                     Err(error) => Err(error.to_string()),
                 },
-                Kind::TextMate => Ok(is_grammar(&stem, shown, |message, hint| {
+                Kind::TextMate => is_grammar(&stem, shown, |message, hint| {
                     tell(diagnostics, Level::Warning, message, hint);
-                })),
+                }),
                 Kind::Other => Err("its name says neither".to_owned()),
             };
             if let Err(why) = read {
@@ -188,13 +188,14 @@ pub fn load(
     extras
 }
 
-fn is_grammar(name: &str, shown: &str, tell: impl FnOnce(String, &str)) {
+fn is_grammar(name: &str, shown: &str, tell: impl FnOnce(String, &str)) -> Result<(), String> {
     tell(
         format!(
             "`{shown}` is a TextMate grammar, which is not read: code in `{name}` has no colours, unless a built-in syntax has that name"
         ),
         "name a `.sublime-syntax` file of the language in its place",
     );
+    Ok(())
 }
 
 impl Extras {
