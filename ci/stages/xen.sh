@@ -65,8 +65,18 @@ grep -q '^error: this image is for Xen, and there is none here' "$TMP/not-xen" |
 expect "the exit code without a Xen" "${status:-0}" 7
 
 # The limit is for a busy machine; an idle one needs a third of it.
-ci/xen-lab run --seconds "${XEN_LAB_SECONDS:-900}" --out "$TMP/lab" ci/xen/test.sh "$TMP"/in/* || {
-    status=$?
+lab() {
+    ci/xen-lab run --seconds "${XEN_LAB_SECONDS:-900}" --out "$TMP/lab" ci/xen/test.sh "$TMP"/in/*
+}
+status=0
+lab || status=$?
+# Nothing of ours has run yet when the host's own tool stack does not come up.
+if ((status == 97)); then
+    say "Xen's tool stack did not come up; the lab is started once more"
+    status=0
+    lab || status=$?
+fi
+((status == 0)) || {
     tail -n 30 "$TMP/lab/xen.log" >&2
     exit "$status"
 }
