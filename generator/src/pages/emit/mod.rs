@@ -17,7 +17,7 @@ use super::{
     library::Library,
     markdown::{self, Rendered},
     memory::{self, Memory},
-    minify, sass,
+    minify, sass, search,
     values::Values,
 };
 use crate::{
@@ -101,13 +101,25 @@ impl Emitter<'_> {
         let script = UrlPath::from(format!("/{ELASTICLUNR}").as_str());
         let shared = &self.engine.shared;
         let default = shared.settings.language(&shared.settings.default_language);
+        for (lang, language) in &shared.settings.languages {
+            let search = &language.search;
+            let made = default.build_search_index && language.build_search_index;
+            if made && !search.index_format.starts_with("fuse") && !search::has_rules(lang) {
+                diagnostics.push(
+                    Diagnostic::warning(format!(
+                        "the search index of `{lang}` takes its words apart as English: elasticlunr has no rules for that language"
+                    ))
+                    .hint("`index_format = \"fuse_json\"` below `[search]` takes none apart"),
+                );
+            }
+        }
         if searches && default.build_search_index && !output.resources.contains_key(&script) {
             diagnostics.push(
                 Diagnostic::warning(format!(
                     "pages load `{ELASTICLUNR}`, which Zola brings along and applgen does not"
                 ))
                 .hint(format!(
-                    "put it into `static/`: it is `elasticlunr.min.js` of the npm package `elasticlunr`, version 0.9.5, as `static/{ELASTICLUNR}`"
+                    "put that file of the npm package `elasticlunr`, version 0.9.5, where it is served: `static/{ELASTICLUNR}`"
                 )),
             );
         }
