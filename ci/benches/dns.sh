@@ -5,7 +5,8 @@
 #
 # One worker each, on a core of its own, one zone of 10,000 names, dnsperf on the
 # other core, names that are there and names that are not. The three take turns;
-# of each the median is told, and what it is to ours. `ROUNDS`, `SECONDS_EACH`.
+# of each the median is told, and what ours is to it, by rate and by processor
+# time. `ROUNDS`, `SECONDS_EACH`.
 . "$(dirname "$0")/../lib.sh"
 . ci/tap/lib.sh
 
@@ -40,6 +41,7 @@ zone:
     zonefile: "$made/zones/example.org.zone"
 END
     background "$TMP/nsd.log" "${enter[@]}" "${on_server[@]}" nsd -d -c "$TMP/nsd.conf"
+    pid_of[nsd]=$background_pid
 }
 start_knot() {
     mkdir -p "$TMP/run" "$TMP/db"
@@ -59,6 +61,7 @@ zone:
     zonefile-sync: -1
 END
     background "$TMP/knot.log" "${enter[@]}" "${on_server[@]}" knotd -c "$TMP/knot.conf"
+    pid_of[knot]=$background_pid
 }
 
 # answers ADDRESS PORT : waits until a server answers.
@@ -71,9 +74,26 @@ answers() {
     fail "nobody answers on $1 port $2"
 }
 
-# compare WHERE NAME=ADDRESS#PORT… : the mixes, in turns.
+# The processes of the servers, by name.
+declare -A pid_of
+
+# ticks PID : processor time of a process and its descendants so far, in ticks of
+# 10 ms.
+ticks() {
+    local family=("$1") at pid total=0
+    for ((at = 0; at < ${#family[@]}; at++)); do
+        mapfile -t -O "${#family[@]}" family < <(pgrep -P "${family[at]}" || true)
+    done
+    for pid in "${family[@]}"; do
+        total=$((total + $(sed 's/.*) //' "/proc/$pid/stat" | awk '{ print $12 + $13 }')))
+    done
+    echo "$total"
+}
+
+# compare WHERE NAME=ADDRESS#PORT… : the mixes, in turns. Where the client is busier
+# than the server, the server's processor time tells more than the rate.
 compare() {
-    local where=$1 mix round server name target rate
+    local where=$1 mix round server name target told before
     shift
     for server in "$@"; do
         target=${server#*=}
@@ -84,20 +104,28 @@ compare() {
         for ((round = 0; round < rounds; round++)); do
             for server in "$@"; do
                 name=${server%%=*} target=${server#*=}
-                rate=$("${on_client[@]}" dnsperf -s "${target%#*}" -p "${target#*#}" -d "$made/$mix" \
-                    -l "$seconds" -c 4 -q 200 2>/dev/null | awk '/Queries per second/ { print int($4) }')
-                echo "$rate" >>"$TMP/rates.$name"
+                before=$(ticks "${pid_of[$name]}")
+                told=$("${on_client[@]}" dnsperf -s "${target%#*}" -p "${target#*#}" -d "$made/$mix" \
+                    -l "$seconds" -c 4 -q 200 2>/dev/null |
+                    awk '/Queries completed/ { all = $3 } /Queries per second/ { print int($4), all }')
+                echo "$told $(($(ticks "${pid_of[$name]}") - before))" >>"$TMP/rates.$name"
             done
         done
         python3 - "$TMP" "$where, names that are $mix" "${@%%=*}" <<'PY'
 import statistics, sys
 folder, what, *names = sys.argv[1:]
-rates = {name: [int(line) for line in open(f"{folder}/rates.{name}")] for name in names}
-ours = rates[names[0]]
+# Queries a second, and microseconds of processor time a query.
+runs = {}
 for name in names:
-    middle = statistics.median(rates[name])
-    turns = statistics.median(a / b for a, b in zip(ours, rates[name]))
-    print(f"{what}: {name} {middle:.0f} queries/s; ours is {turns:.2f} times that, turn by turn")
+    lines = [[int(word) for word in line.split()] for line in open(f"{folder}/rates.{name}")]
+    runs[name] = [(rate, ticks * 10_000 / done) for rate, done, ticks in lines]
+ours = runs[names[0]]
+for name in names:
+    rate, cost = (statistics.median(column) for column in zip(*runs[name]))
+    faster = statistics.median(a[0] / b[0] for a, b in zip(ours, runs[name]))
+    cheaper = statistics.median(b[1] / a[1] for a, b in zip(ours, runs[name]))
+    print(f"{what}: {name} {rate:.0f} queries/s, {cost:.2f} µs of processor each; "
+          f"ours is {faster:.2f} times that, by processor time {cheaper:.2f}, turn by turn")
 PY
     done
 }
@@ -107,6 +135,7 @@ if [[ ${1:-} == inside ]]; then
     ip link set lo up
     make_tap tap0 addressed
     background "$TMP/ours.log" "${on_server[@]}" "$made/bench.tap" tap=tap0 "ip=$IMAGE4/24"
+    pid_of[ours]=$background_pid
     # The others at the end of a veth pair, so that their answers cross a link too.
     background "$TMP/holder" unshare --net sleep 100000
     holder=$background_pid
@@ -124,7 +153,7 @@ if [[ ${1:-} == inside ]]; then
 fi
 
 need dnsperf nsd knotd=knot kdig=knot-dnsutils python3 taskset=util-linux unshare=util-linux \
-    nsenter=util-linux ip=iproute2 sysctl=procps
+    nsenter=util-linux ip=iproute2 sysctl=procps pgrep=procps
 build_applgen
 
 # ── The lookup ──
@@ -152,13 +181,14 @@ with open(f"{folder}/missing", "w") as out:
     for _ in range(50_000):
         out.write(f"none-{random.randrange(1_000_000)}.example.org A\n")
 PY
+# Nobody's answers are limited: the one client asks for more than any network may.
+printf '[dns]\nrate-limit = 0\n' >"$TMP/zones/applgen.toml"
 for target in unix tap; do
     "$APPLGEN" build "$TMP/zones/example.org.zone" "--$target" -o "$TMP/bench.$target" 2>"$TMP/err" ||
         { cat "$TMP/err" >&2; exit 1; }
 done
 text=$(stat -c %s "$TMP/zones/example.org.zone")
-bundle=$("$APPLGEN" inspect --json "$TMP/bench.unix" |
-    python3 -c 'import json, sys; print(json.load(sys.stdin)["sizes"]["bundle"])')
+bundle=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["bundle"]["bytes"])' "$TMP/bench.unix.json")
 say "a record: $((text / 10003)) bytes of zone text, $((bundle / 10003)) bytes of bundle"
 python3 - "$APPLGEN" "$TMP/example.net.zone" "$TMP/large.unix" <<'PY'
 import resource, subprocess, sys, time
@@ -172,6 +202,7 @@ PY
 # ── Queries ──
 free_port; ours=$port
 background "$TMP/ours.log" "${on_server[@]}" "$TMP/bench.unix" "dns=127.0.0.1:$ours" threads=1
+pid_of[ours]=$background_pid
 free_port; nsd=$port
 start_nsd 127.0.0.1 "$nsd"
 free_port; knot=$port
