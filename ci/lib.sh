@@ -94,6 +94,8 @@ build_applgen() {
 background() {
     local output=$1
     shift
+    # At once: what another process said there is not this one's word.
+    : >"$output"
     "$@" >"$output" 2>&1 &
     background_pid=$!
     pids+=("$background_pid")
