@@ -6,8 +6,8 @@
 //! this many go out in any second however long it lasts. Beyond that, responses
 //! are dropped, but each `slip`-th is sent truncated, so that a client that did
 //! ask comes back over TCP. What was dropped counts too: a flood is limited until
-//! it stops, and for at most [`WINDOW_SECONDS`] behind that. A client with a valid cookie, or over TCP, is who it
-//! says, and never limited; neither is loopback.
+//! it stops, and for at most [`WINDOW_SECONDS`] behind that. A client with a valid
+//! cookie, or over TCP, is who it says, and never limited; neither is loopback.
 //!
 //! The table has a fixed size, and networks that meet in one slot take turns in
 //! it: the newcomer starts anew, as in NSD.

@@ -19,12 +19,8 @@
 //!   the date is formatted once a second; nothing is allocated for a request
 //!   whose answer the client takes at once. A connection for one request costs
 //!   two more, to accept and to close it, and its end goes out with its answer.
-//!   Nine tenths of a small answer are the system's, and most of that is the way
-//!   through TCP, which io_uring does not shorten: a loop of multishot accept
-//!   and receive, provided buffers and one entry for a batch, that read nothing
-//!   and sent the same answer to whatever came, took 6.4 µs of processor an
-//!   answer at best where this one takes 6.6, with 10 connections of wrk, and
-//!   5.9 where it takes 6.9, with 1,000. It would have to be let past seccomp.
+//!   What is left of a small answer is mostly the system's way through TCP, which
+//!   io_uring does not shorten, and which would have to be let past seccomp.
 //! - `lookout`: waiting, without falling asleep for a few microseconds.
 //! - `peers`: the connections. **Rule: an idle connection holds no buffer.**
 //!   Time-outs are lists in the order of time.
