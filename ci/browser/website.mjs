@@ -1,5 +1,5 @@
 // Our own theme and pages, as people get them: every page of an image is valid HTML by html-validate, passes
-// axe-core in light and dark, wide and narrow, reads the same without script, and prints.
+// axe-core in light and dark, wide and narrow, and reads the same without script.
 
 import { pagesOf } from './pages.mjs';
 

@@ -5,6 +5,7 @@
 //! copied, spliced and damaged, starting from a seed that is the same each
 //! time. `FUZZ_SECONDS=3600` makes a long run, `FUZZ_SEED=N` another one.
 
+use crate::random::Random;
 use applgen::{
     report::Diagnostics,
     zones::reader::{Located, Reader},
@@ -44,17 +45,6 @@ const WORDS: [&[u8]; 24] = [
     b"\\256",
     b"a.b.c.d.e.f.g.",
 ];
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) as usize % bound.max(1)
-    }
-}
 
 /// Reads a text in an empty directory, but for the file `zone`, which is itself.
 fn read(directory: &std::path::Path, text: &[u8]) -> (Vec<Located>, bool, usize) {

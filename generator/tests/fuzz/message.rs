@@ -7,6 +7,7 @@
 //! they are bytes. The seed is the same each time. `FUZZ_SECONDS=3600` makes a
 //! long run, `FUZZ_SEED=N` another one.
 
+use crate::random::Random;
 use applgen::{
     report::Diagnostics,
     zones::reader::{Located, Reader},
@@ -24,16 +25,7 @@ use std::{
 
 const ORIGIN: &[u8] = b"\x07example\x03org\0";
 
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) as usize % bound.max(1)
-    }
-
     fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
