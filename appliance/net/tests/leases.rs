@@ -101,13 +101,91 @@ fn answer(to: &Message, kind: DhcpMessageType, address: Ipv4Addr, seconds: u32) 
 
 /// A server that has not asked yet.
 fn start(words: &'static str) -> Bench {
-    let setup = setup(bundle(4000), words);
+    start_with(bundle(4000), words)
+}
+
+/// The same with a bundle of its own.
+fn start_with(bundle: applgen_bundle::Bundle<'static>, words: &'static str) -> Bench {
+    let setup = setup(bundle, words);
     let mut bench = Bench::new(&setup);
     // What the first turn sent is wanted here.
     bench.server = applgen_net::Server::new(&setup).unwrap();
     bench.nic = FakeNic::new(setup.capabilities);
     bench.console = Lines::default();
     bench
+}
+
+/// What a server of one zone answers to a question for the address of `example`,
+/// whose addresses are the server's own: after the header, sent to this address.
+#[cfg(feature = "dns")]
+fn own_address(bench: &mut Bench, to: Ipv4Addr) -> Option<Ipv4Addr> {
+    let query = b"\0\x07\0\0\0\x01\0\0\0\0\0\0\x07example\0\0\x01\0\x01";
+    let from = Ipv4Addr::new(192, 0, 2, 9);
+    let udp = UdpRepr {
+        src_port: 4000,
+        dst_port: 53,
+    };
+    let length = 8 + query.len();
+    let frame = common::frames::ip(
+        from.into(),
+        to.into(),
+        IpProtocol::Udp,
+        length,
+        64,
+        |bytes| {
+            udp.emit(
+                &mut UdpPacket::new_unchecked(bytes),
+                &from.into(),
+                &to.into(),
+                query.len(),
+                |payload| payload.copy_from_slice(query),
+                &smoltcp::phy::ChecksumCapabilities::default(),
+            );
+        },
+    );
+    let frames = bench.give(frame);
+    // Behind the headers: the question again, then the one record of 16 bytes.
+    let reply = frames.first()?.get(14 + 20 + 8..)?;
+    assert_eq!(reply[..2], query[..2]);
+    let data: [u8; 4] = reply.get(query.len() + 12..)?.try_into().ok()?;
+    Some(data.into())
+}
+
+#[cfg(feature = "dns")]
+#[test]
+fn names_of_its_own_have_the_leased_address() {
+    use applgen_bundle::write::{BundleWriter, DnsOptions, DnsSection, ZoneRecord};
+    let apex = b"\x07example\0";
+    let record = |kind, data: &[u8]| ZoneRecord {
+        owner: apex.to_vec(),
+        kind,
+        ttl: 60,
+        data: data.to_vec(),
+    };
+    let mut section = DnsSection::new(DnsOptions {
+        own: vec![apex.to_vec()],
+        ..DnsOptions::default()
+    });
+    let records = vec![
+        record(6, &[&b"\0\0"[..], &[0; 20]].concat()),
+        // What was known at build: nothing.
+        record(1, &[0; 4]),
+    ];
+    section.zone(apex, records).unwrap();
+    let mut writer = BundleWriter::new();
+    writer.dns(section).unwrap();
+    let bytes = writer.finish().unwrap().to_vec();
+    let bundle = applgen_bundle::Bundle::parse(Box::leak(bytes.into_boxed_slice())).unwrap();
+
+    let mut bench = start_with(bundle, "ip=dhcp");
+    converse(&mut bench, ADDRESS, 600);
+    assert_eq!(own_address(&mut bench, ADDRESS), Some(ADDRESS));
+    // Nobody renews it; the next lease is of another address.
+    bench.pass(601);
+    assert_eq!(own_address(&mut bench, ADDRESS), None);
+    let other = Ipv4Addr::new(192, 0, 2, 78);
+    start_over(&mut bench, other);
+    assert_eq!(own_address(&mut bench, other), Some(other));
 }
 
 /// What it says, and how it is answered.
