@@ -36,6 +36,10 @@ use super::guest::{DEFAULT_DNS_PORT, DEFAULT_HTTP_PORT, failed, free_address, se
 /// How long a guest may take to shut down.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(15);
 
+/// How long `xl console` may take to open the guest's terminal: as long as it waits
+/// for one itself.
+const CONSOLE_LIMIT: Duration = Duration::from_secs(5);
+
 /// How often the tool stack is asked whether a guest is still there.
 const ASK: Duration = Duration::from_millis(200);
 
@@ -129,8 +133,8 @@ fn on_xen(
     .join(" ");
     let mut create = Command::new(program);
     create
-        .arg("create")
-        .arg("-q")
+        // Paused, so that nothing is said before somebody listens.
+        .args(["create", "-q", "-p"])
         .arg(file)
         .arg(setting("name", &name))
         .arg(setting("kernel", &image.display().to_string()))
@@ -167,9 +171,36 @@ fn on_xen(
             return Err(failed("xl console", &error));
         }
     };
+    wait_until_listening(&console);
+    if !guest.tell("unpause") {
+        guest.tell("destroy");
+        return Err(Failure::environment(Diagnostic::error(
+            "`xl` did not let the guest that it made begin",
+        )));
+    }
     let stop = Box::new(move |_: &mut Child, signals: &Receiver<i32>| guest.stop(signals));
     let own = Box::new(|line: &str| Some(line.to_owned()));
     Ok((Running { console, stop }, own))
+}
+
+/// Waits until `xl console` has the guest's terminal open, which it says to nobody.
+/// If that cannot be seen the guest's first lines may be missed, and no more.
+fn wait_until_listening(console: &Child) {
+    let files = PathBuf::from(format!("/proc/{}/fd", console.id()));
+    let since = Instant::now();
+    while since.elapsed() < CONSOLE_LIMIT {
+        let open = fs::read_dir(&files).into_iter().flatten().flatten();
+        // The first three are ours, and may be a terminal too.
+        let mut others = open.filter(|file| {
+            let number = file.file_name().to_string_lossy().parse::<u32>();
+            number.is_ok_and(|number| number > 2)
+        });
+        if others.any(|file| fs::read_link(file.path()).is_ok_and(|it| it.starts_with("/dev/pts")))
+        {
+            return;
+        }
+        thread::sleep(TICK);
+    }
 }
 
 /// A guest on a Xen host.
