@@ -386,6 +386,9 @@ pub fn text(file: &SourceFile, limit_bytes: u64) -> Result<SourceText, Failure> 
         Ok(text) => Ok(SourceText::new(file.shown.as_str(), text)),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
+            // Notepad's "Unicode" begins with a mark of the order of its bytes.
+            let is_utf16 = matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+            let encoding = if is_utf16 { "utf-16" } else { "latin1" };
             let source = SourceText::new(
                 file.shown.as_str(),
                 String::from_utf8_lossy(error.as_bytes()).into_owned(),
@@ -393,7 +396,9 @@ pub fn text(file: &SourceFile, limit_bytes: u64) -> Result<SourceText, Failure> 
             Err(Failure::site(
                 Diagnostic::error("not valid UTF-8")
                     .at(Place::span_of(&source, at..at + 1))
-                    .hint("save the file as UTF-8: `iconv -f latin1 -t utf-8 OLD > NEW`"),
+                    .hint(format!(
+                        "save the file as UTF-8: `iconv -f {encoding} -t utf-8 OLD > NEW`"
+                    )),
             ))
         }
     }

@@ -8,6 +8,7 @@ use core::fmt;
 /// Offsets of the header's fields and sizes; the layout is in the crate's
 /// documentation.
 pub(crate) mod field {
+    /// What every bundle begins with.
     pub const MAGIC: &[u8; 8] = b"applgenB";
     pub const VERSION: usize = 8;
     pub const COUNT: usize = 10;

@@ -63,7 +63,7 @@ pub mod show;
 #[cfg(feature = "write")]
 pub mod write;
 
-pub use head::{Bundle, ParseError, Section};
+pub use head::{Bundle, ParseError, Section, field::MAGIC};
 
 /// The most bytes that a bundle may have; the generator refuses more.
 pub const MAX_BUNDLE_BYTES: u64 = 1_900_000_000;

@@ -1,6 +1,9 @@
 //! The way of the data, once: site, output and zones, bundle, kernel, image.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use applgen_bundle::{
     boot::{Ip4, Keys, Words},
@@ -13,7 +16,7 @@ use crate::{
     assets::{self, Cache, Finish, Totals},
     failure::Failure,
     image::{
-        Feature, Features, Target, descriptors,
+        Feature, Features, Target, attach, descriptors,
         manifest::{self, ZonePart},
     },
     progress::Progress,
@@ -24,12 +27,41 @@ use crate::{
     zones::{self, Zone},
 };
 
-/// The directory that images go to when nothing else is said; never site input.
+/// The directory that images go to when nothing else is said.
 pub const OUTPUT_DIRECTORY: &str = "dist";
 
-/// What no site takes as input.
+/// What no site takes as input: the output directory, if it is ours alone. Other
+/// tools have a directory of that name too, and what they put there is content.
 pub fn default_outputs() -> Vec<PathBuf> {
-    vec![PathBuf::from(OUTPUT_DIRECTORY)]
+    let directory = PathBuf::from(OUTPUT_DIRECTORY);
+    match is_collection(&directory) {
+        true => vec![directory],
+        false => Vec::new(),
+    }
+}
+
+/// Whether nothing but images and what belongs to them lies in a directory.
+fn is_collection(directory: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        // One that is not there yet.
+        return true;
+    };
+    let mut files = BTreeSet::new();
+    let mut images = Vec::new();
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if attach::is_image_at(&path) {
+            images.push(path);
+        } else if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            files.insert(path);
+        }
+    }
+    for image in images {
+        for path in descriptors::paths(&image).chain([manifest::path_for(&image)]) {
+            files.remove(&path);
+        }
+    }
+    files.is_empty()
 }
 
 /// Everything of an image but its kernel.
@@ -67,9 +99,14 @@ pub fn bundle(
     }
     let warnings = diagnostics.count(Level::Warning);
     if warnings > 0 {
+        let suspicions: usize = zones.iter().map(|zone| zone.suspicions).sum();
+        let (check, fails_on) = match warnings.saturating_sub(suspicions) {
+            0 => ("check --strict", warnings),
+            some => ("check", some),
+        };
         report::say(&format!(
-            "built all the same; `applgen check --strict` fails on the {}",
-            super::count(warnings, "warning")
+            "built all the same; `applgen {check}` fails on the {}",
+            super::count(fails_on, "warning")
         ));
     }
 
@@ -343,9 +380,10 @@ pub fn outputs(image: &Path) -> Vec<PathBuf> {
     // One of the site's own content folders stays input all the same.
     if let Some(parent) = image.parent().filter(|p| !p.as_os_str().is_empty()) {
         let content = ["slides", "static", "content", "zones"];
-        if !parent
-            .iter()
-            .any(|part| content.iter().any(|name| part == *name))
+        if is_collection(parent)
+            && !parent
+                .iter()
+                .any(|part| content.iter().any(|name| part == *name))
         {
             outputs.push(parent.to_path_buf());
         }

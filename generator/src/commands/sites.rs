@@ -13,7 +13,7 @@ use crate::{
     render::{self, Rendered, Serving},
     report::{Diagnostic, Diagnostics},
     site::{
-        self, Site,
+        self, Site, UrlPath,
         config::{HostConfig, Www},
     },
 };
@@ -113,8 +113,15 @@ fn of(
     serving: Option<&Serving>,
     diagnostics: &mut Diagnostics,
 ) -> Result<Served, Failure> {
+    let rendered = render::render(site, serving, diagnostics)?;
+    if !rendered.output.answers(&UrlPath::root()) {
+        diagnostics.push(
+            Diagnostic::note("nothing answers at `/`")
+                .hint("add an `index.html`, or a line `/ /PATH 302` to `_redirects`"),
+        );
+    }
     Ok(Served {
-        rendered: render::render(site, serving, diagnostics)?,
+        rendered,
         base_url: site.config.base_url.clone(),
         hosts: Vec::new(),
     })

@@ -18,14 +18,17 @@
 //! releases of rust-vmm's loader refuse 0x1000. The address and the file offset
 //! are both multiples of the page size all the same, as Linux demands.
 
+use applgen_bundle::MAGIC;
 use object::{
     LittleEndian, U16, U64, elf,
     pod::{from_bytes, from_bytes_mut, slice_from_bytes, slice_from_bytes_mut},
     read::elf::{FileHeader, SectionHeader},
 };
 use std::{
-    io::{self, Read},
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
     ops::Range,
+    path::Path,
 };
 use thiserror::Error;
 
@@ -176,7 +179,41 @@ pub fn attach(kernel: &[u8], bundle_bytes: u64) -> Result<Attached, AttachError>
 /// Where the bundle lies in an image that [`attach`] made; `None` for a kernel
 /// without one, and for a file that is no image or not a whole one.
 pub fn find_bundle(image: &[u8]) -> Option<Range<usize>> {
-    let (header, segments) = headers(image).ok()?;
+    let start = bundle_offset(image, image.len() as u64)?;
+    Some(usize::try_from(start).ok()?..image.len())
+}
+
+/// Whether a file of `bytes` is an image of ours, by its headers and the first
+/// bytes of its bundle. The file is read from its start.
+pub fn is_image(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<bool> {
+    let mut start = Vec::new();
+    file.by_ref().take(4).read_to_end(&mut start)?;
+    if start != elf::ELFMAG {
+        return Ok(false);
+    }
+    // The headers stand in the first page, in all that is written here.
+    file.by_ref().take(PAGE).read_to_end(&mut start)?;
+    let Some(offset) = bundle_offset(&start, bytes) else {
+        return Ok(false);
+    };
+    file.seek(SeekFrom::Start(offset))?;
+    let mut magic = Vec::new();
+    file.take(MAGIC.len() as u64).read_to_end(&mut magic)?;
+    Ok(magic == *MAGIC)
+}
+
+/// Whether there is such a file at a path.
+pub fn is_image_at(path: &Path) -> bool {
+    let look = |mut file: File| {
+        let bytes = file.metadata()?.len();
+        is_image(&mut file, bytes)
+    };
+    File::open(path).and_then(look).unwrap_or(false)
+}
+
+/// Where the bundle of an image of `bytes` starts, by its headers.
+fn bundle_offset(start: &[u8], bytes: u64) -> Option<u64> {
+    let (header, segments) = headers(start).ok()?;
     if header.e_shoff.get(LE) != 0 || header.e_shnum.get(LE) != 0 {
         return None;
     }
@@ -185,15 +222,14 @@ pub fn find_bundle(image: &[u8]) -> Option<Range<usize>> {
         .filter(|s| s.p_type.get(LE) == elf::PT_LOAD)
         .max_by_key(|s| s.p_vaddr.get(LE))?;
     let start = last.p_offset.get(LE);
-    let bytes = last.p_filesz.get(LE);
+    let length = last.p_filesz.get(LE);
     let is_bundle = last.p_flags.get(LE) == elf::PF_R
-        && bytes == last.p_memsz.get(LE)
-        && bytes > 0
+        && length == last.p_memsz.get(LE)
+        && length > 0
         && start.is_multiple_of(PAGE)
         && last.p_vaddr.get(LE).is_multiple_of(PAGE)
-        && start.checked_add(bytes)? == image.len() as u64;
-    // The end is the file's length, so both fit.
-    is_bundle.then_some(start as usize..image.len())
+        && start.checked_add(length)? == bytes;
+    is_bundle.then_some(start)
 }
 
 /// Whether a file is a kernel that machines start (by PVH), and no process:

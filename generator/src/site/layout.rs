@@ -13,6 +13,8 @@
 //! A directory with an `index.html` of its own at the top and no deck in
 //! Markdown is the output of some other generator, whatever else it holds.
 
+mod meant;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
@@ -123,8 +125,12 @@ impl Layout {
         files: Vec<SourceFile>,
         diagnostics: &mut Diagnostics,
     ) -> Result<Self, Failure> {
-        let (zones, files) = take_zones(files);
+        let (zones, mut files) = take_zones(files);
+        meant::zones_by_other_names(&mut files, diagnostics);
         let (website, files) = website(files);
+        if website.is_none() {
+            meant::source_of_a_generator(&files, diagnostics);
+        }
         let mut found = Found::of(files, diagnostics);
         let mut layout = if website.is_some() {
             found.beside_a_website()
@@ -233,6 +239,10 @@ impl Found {
                 .map(|file| directory.join(file))
                 .find(|path| by_path.contains_key(path));
             let page = directory.join("index.html");
+            // A page that reads the Markdown itself is the deck.
+            let own_page = by_path.get(&page);
+            let markdown =
+                markdown.filter(|path| !own_page.is_some_and(|page| meant::names(page, path)));
             let source = if let Some(file) = markdown.and_then(|path| by_path.remove(&path)) {
                 DeckSource::Markdown(file)
             } else if let Some(file) = by_path.get(&page) {
@@ -278,7 +288,11 @@ impl Found {
         if all_finished && by_path.contains_key(Path::new("index.html")) {
             decks.clear();
         }
-        let top = by_path.remove(Path::new("slides.md"));
+        let own_page = by_path.get(Path::new("index.html"));
+        let top = match own_page.is_some_and(|page| meant::names(page, Path::new("slides.md"))) {
+            true => None,
+            false => by_path.remove(Path::new("slides.md")),
+        };
         if let Some(file) = &top {
             decks.push(FoundDeck {
                 name: "slides".into(),
@@ -370,18 +384,14 @@ impl Found {
     }
 
     fn only_bare_markdown(&self) -> bool {
-        let page = |file: &SourceFile| {
-            let extension = file.relative.extension().and_then(OsStr::to_str);
-            extension.is_some_and(|e| {
-                ["html", "htm", "xhtml"].contains(&e.to_ascii_lowercase().as_str())
-            })
-        };
-        self.files.iter().any(|file| is_markdown(&file.relative)) && !self.files.iter().any(page)
+        let own = || self.files.iter().filter(|file| !is_installed(file));
+        own().any(|file| is_markdown(&file.relative)) && !own().any(|file| is_page(&file.relative))
     }
 
     /// A deck for each Markdown file, and the other files where they lie.
     fn bare_decks(&mut self) -> Layout {
         let root = UrlPath::root();
+        self.files.retain(|file| !is_installed(file));
         let (pages, files): (Vec<_>, Vec<_>) = self
             .files
             .drain(..)
@@ -415,6 +425,9 @@ impl Found {
     /// Files as they are: `static/`, or the whole directory.
     fn plain(&mut self, diagnostics: &mut Diagnostics) -> Layout {
         let root = UrlPath::root();
+        if !self.has_file("index.html") {
+            meant::markdown_as_it_is(&self.files, diagnostics);
+        }
         let in_static = self.files.iter().any(|f| f.relative.starts_with("static"));
         let only_static = in_static && !self.has_file("index.html");
         if in_static && !only_static {
@@ -442,6 +455,16 @@ fn is_markdown(path: &Path) -> bool {
     path.extension()
         .and_then(OsStr::to_str)
         .is_some_and(|e| e.eq_ignore_ascii_case("md") || e.eq_ignore_ascii_case("markdown"))
+}
+
+fn is_page(path: &Path) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str);
+    extension.is_some_and(|e| ["html", "htm", "xhtml"].contains(&e.to_ascii_lowercase().as_str()))
+}
+
+/// Whether npm put a file there.
+fn is_installed(file: &SourceFile) -> bool {
+    file.relative.iter().any(|part| part == "node_modules")
 }
 
 fn stem(path: &Path) -> OsString {

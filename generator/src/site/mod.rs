@@ -26,6 +26,7 @@ pub use url::{ENCODED_IN_PATH, UrlPath};
 
 use crate::{
     failure::Failure,
+    image::attach,
     report::{self, Diagnostic, Diagnostics, SourceText},
     rules::{Rules, headers, redirects},
 };
@@ -137,13 +138,20 @@ fn load_single_file(
         .unwrap_or_default();
     match extension.as_str() {
         "md" | "markdown" | "zone" => {}
+        _ if attach::is_image_at(canonical) => {
+            return Err(Failure::environment(
+                Diagnostic::error(format!("`{}` is an image, and no site", named.display())).hint(
+                    "`applgen run IMAGE` serves it, and `applgen inspect IMAGE` shows what is in it",
+                ),
+            ));
+        }
         _ => {
             return Err(Failure::environment(
                 Diagnostic::error(format!(
                     "`{}` is a single file of a kind that is no site of its own",
                     named.display()
                 ))
-                .hint("a single file is a deck in Markdown (`.md`), a DNS zone (`.zone`) or an image; put anything else into a directory, and name that"),
+                .hint("a single file is a deck in Markdown (`.md`) or a DNS zone (`.zone`); put anything else into a directory, and name that"),
             ));
         }
     }

@@ -1,8 +1,17 @@
 //! What is never served, whatever the folder: hidden entries, our own files,
-//! keys. A site is often a repository with more in it than its author means to
-//! publish, so the rule is by name first, and by content for keys.
+//! keys, earlier images. A site is often a repository with more in it than its
+//! author means to publish, so the rule is by name first, and by content for keys
+//! and images.
 
-use std::{ffi::OsStr, fs::File, io::Read, os::unix::ffi::OsStrExt, path::Path};
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::{Read, Seek},
+    os::unix::ffi::OsStrExt,
+    path::Path,
+};
+
+use crate::image::attach;
 
 /// Why an entry stays out of the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +22,8 @@ pub enum Never {
     Ours,
     /// It looks like a private key.
     Key,
+    /// It is an image that applgen built.
+    Image,
 }
 
 const OURS: [&str; 3] = ["applgen.toml", "_headers", "_redirects"];
@@ -38,7 +49,10 @@ pub fn by_name(name: &OsStr) -> Option<Never> {
 }
 
 /// The rule for an opened regular file of `bytes` length, by name and content.
-pub fn by_content(path: &Path, file: File, bytes: u64) -> Option<Never> {
+pub fn by_content(path: &Path, mut file: File, bytes: u64) -> Option<Never> {
+    if attach::is_image(&mut file, bytes).ok()? {
+        return Some(Never::Image);
+    }
     let named_key = path
         .extension()
         .and_then(OsStr::to_str)
@@ -46,6 +60,7 @@ pub fn by_content(path: &Path, file: File, bytes: u64) -> Option<Never> {
     if !named_key && bytes > LARGEST_KEY_BYTES {
         return None;
     }
+    file.rewind().ok()?;
     let mut head = Vec::with_capacity(128);
     file.take(128).read_to_end(&mut head).ok()?;
     // A Keynote presentation ends in `.key` too, and is a ZIP archive.

@@ -14,6 +14,7 @@ use std::{
 use super::never::{self, Never};
 use crate::{
     failure::Failure,
+    image::{descriptors, manifest},
     report::{Diagnostic, Diagnostics, Place},
 };
 
@@ -78,6 +79,7 @@ impl Walk<'_> {
     /// Every file that may be served, in the order of their paths' bytes.
     pub fn files(&self, diagnostics: &mut Diagnostics) -> Result<Vec<SourceFile>, Failure> {
         let mut found = BTreeMap::new();
+        let mut images = Vec::new();
         let mut total_bytes = 0_u64;
         // Directories still to read: relative path, canonical path, and the
         // canonical paths on the way there, in which a cycle would show.
@@ -131,6 +133,9 @@ impl Walk<'_> {
                         .map_err(|error| unreadable(&self.shown(&relative), &error))?;
                     if let Some(why) = never::by_content(&absolute, file, metadata.len()) {
                         self.tell_left_out(why, &relative, diagnostics);
+                        if why == Never::Image {
+                            images.push(relative);
+                        }
                         continue;
                     }
                     total_bytes = total_bytes.saturating_add(metadata.len());
@@ -155,6 +160,12 @@ impl Walk<'_> {
                         .at(Place::file(self.shown(&relative))),
                     );
                 }
+            }
+        }
+        // What was written with an image is as little a part of the site.
+        for image in images {
+            for path in descriptors::paths(&image).chain([manifest::path_for(&image)]) {
+                found.remove(path.as_os_str().as_bytes());
             }
         }
         Ok(found.into_values().collect())
@@ -239,6 +250,14 @@ impl Walk<'_> {
                     "`{shown}` looks like a private key, and is left out"
                 ))
                 .hint("keep keys out of the site directory"),
+            ),
+            // Where they go when nothing else is said, they are no surprise.
+            Never::Image if relative.parent().is_some_and(|p| p.ends_with("dist")) => {}
+            Never::Image => diagnostics.push(
+                Diagnostic::note(format!(
+                    "`{shown}` is an image that applgen built, and is left out"
+                ))
+                .hint("build into a directory beside the site, or offer images for download from elsewhere"),
             ),
         }
     }

@@ -101,6 +101,12 @@ impl<'a> Reader<'a> {
 
     fn file(&mut self, source: usize, mut context: Context) {
         let bytes = self.sources.bytes(source);
+        if bytes.starts_with(b"\xef\xbb\xbf") {
+            let text = "the file begins with a byte order mark, which name servers take for a name";
+            let hint = "save it as UTF-8 without one";
+            self.tell(source, Mistake::new(0..3, text, hint));
+            return;
+        }
         let mut lexer = Lexer::new(&bytes);
         while let Some(entry) = lexer.next_entry() {
             let result = entry.and_then(|entry| self.entry(source, &bytes, &entry, &mut context));

@@ -95,6 +95,106 @@ fn the_output_directory_is_never_input() {
 }
 
 #[test]
+fn what_others_put_into_dist_is_content_and_images_never_are() {
+    let site = Site::new("s")
+        .file("index.html", "<script src=dist/reveal.js></script>")
+        .file("dist/reveal.js", "x");
+    let build = |site: &Site| {
+        crate::support::ran(crate::support::command(site.root()).arg("build")).code(0)
+    };
+    build(&site);
+    build(&site);
+    // From elsewhere it is the same site.
+    for image in [
+        site.root().join("dist/s.unix"),
+        site.parent().join(site.build().code(0).stdout.trim()),
+    ] {
+        let server = crate::support::Server::start(&image);
+        assert_eq!(server.get("/dist/reveal.js").status(), 200);
+        assert_eq!(server.get("/dist/s.unix").status(), 404);
+        assert_eq!(server.get("/dist/s.unix.json").status(), 404);
+    }
+    std::fs::rename(
+        site.root().join("dist/s.unix"),
+        site.root().join("old.unix"),
+    )
+    .unwrap();
+    let ran = site.check().code(0);
+    ran.tells("`s/old.unix` is an image that applgen built, and is left out");
+}
+
+#[test]
+fn what_was_probably_meant_is_told() {
+    let zone = "@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n";
+    let site = Site::new("s")
+        .file("index.html", "x")
+        .file("zones/db.example.com", zone);
+    site.check()
+        .code(1)
+        .tells("is this `zones/example.com.zone`?");
+    assert_eq!(site.serve().get("/zones/db.example.com").status(), 404);
+    let site = Site::new("s").file("index.html", "x").file("b.zone", zone);
+    site.check()
+        .code(1)
+        .tells("`s/b.zone` is a zone, and is served as a file");
+    // Pages about zones are no zones.
+    let site = Site::new("s")
+        .file("index.html", "x")
+        .file("zones/soa.html", "the SOA record");
+    site.check().code(0);
+    assert_eq!(site.serve().get("/zones/soa").status(), 200);
+
+    let site = Site::new("s")
+        .file("talk.md", "# One")
+        .file("a/b.html", "x");
+    let ran = site.check().code(0).tells("`s/talk.md` is served as it is");
+    ran.tells("nothing answers at `/`");
+    let site = Site::new("s")
+        .file("talk.md", "# One")
+        .file("node_modules/a/README.html", "x")
+        .file("node_modules/a/README.md", "x");
+    let server = site.serve();
+    assert_eq!(server.get("/").status(), 200);
+    assert_eq!(server.get("/node_modules/a/README.html").status(), 404);
+
+    let site = Site::new("s")
+        .file("book.toml", "")
+        .file("src/SUMMARY.md", "# Summary");
+    site.check()
+        .code(1)
+        .tells("this is what mdBook makes a site from");
+}
+
+#[test]
+fn a_page_that_reads_its_slides_itself_is_the_deck() {
+    let page = "<section data-markdown=\"slides.md\"></section>";
+    for folder in ["", "slides/a/"] {
+        let site = Site::new("s")
+            .file(&format!("{folder}index.html"), page)
+            .file(&format!("{folder}slides.md"), "# One");
+        let server = site.serve();
+        assert_eq!(server.get("/").text(), page, "{folder}");
+        assert_eq!(server.get("/slides.md").text(), "# One", "{folder}");
+    }
+}
+
+#[test]
+fn only_images_are_run_and_they_are_no_sites() {
+    let site = Site::new("s").file("index.html", "x");
+    let image = site.build().code(0).stdout;
+    site.run(["run", "/bin/true"])
+        .code(2)
+        .tells("no site of its own");
+    site.run(["check", image.trim()])
+        .code(2)
+        .tells("is an image, and no site");
+    let path = site.parent().join(image.trim());
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    site.run(["run", image.trim()]).code(2).tells("chmod +x");
+}
+
+#[test]
 fn the_image_does_not_hold_its_own_name() {
     let build = |name: &str| {
         let site = Site::new(name).file("index.html", "x");

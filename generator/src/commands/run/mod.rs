@@ -6,7 +6,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::Command,
@@ -31,7 +31,8 @@ pub fn run(arguments: &Run) -> Result<(), Failure> {
     if arguments.drafts {
         site::config::want_drafts();
     }
-    let image = if is_executable_image(&arguments.site) {
+    // Other executables are not ours to start.
+    let image = if attach::is_image_at(&arguments.site) {
         arguments.site.clone()
     } else {
         let target = arguments.target.named().unwrap_or_default();
@@ -68,9 +69,14 @@ pub fn run(arguments: &Run) -> Result<(), Failure> {
 }
 
 fn cannot_start(image: &Path, error: &io::Error) -> Failure {
+    let hint = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            format!("make it executable: `chmod +x {}`", image.display())
+        }
+        _ => "is it an image that `applgen build` wrote, for this machine?".to_owned(),
+    };
     Failure::environment(
-        Diagnostic::error(format!("`{}` cannot be started: {error}", image.display()))
-            .hint("is it an image that `applgen build` wrote?"),
+        Diagnostic::error(format!("`{}` cannot be started: {error}", image.display())).hint(hint),
     )
 }
 
@@ -88,12 +94,6 @@ fn is_for_xen(image: &Path, arguments: &Run) -> bool {
             }
         }
     }
-}
-
-fn is_executable_image(path: &Path) -> bool {
-    let mut magic = [0; 4];
-    let read = |mut file: File| -> io::Result<()> { file.read_exact(&mut magic) };
-    path.is_file() && File::open(path).and_then(read).is_ok() && magic == *b"\x7fELF"
 }
 
 /// Where the image of a site that is only run goes: one place for each site,
