@@ -245,8 +245,9 @@ refused() {
     grep -q -- "$pattern" run.err || { cat run.err; fail "no line like \`$pattern\`"; }
     none_left || fail "it left a guest: $*"
 }
-refused 'the guest stopped with an error' "${command[@]}" run zones.xen --memory 3
-grep -q '^error: too little memory' run.err || fail "applgen run does not show why the guest stopped"
+refused 'the guest stopped with an error' "${command[@]}" run zones.xen --http 0
+grep -q '^error: .*there is no port 0' run.err || fail "applgen run does not show why the guest stopped"
+refused 'enough memory' "${command[@]}" run files.xen --memory 8
 refused 'sudo applgen run' setpriv --reuid=65534 --regid=65534 --clear-groups \
     env APPLGEN_CACHE=/tmp/applgen "${command[@]}" run zones.xen
 ip link set xenbr0 down
