@@ -138,7 +138,7 @@ pub fn serve(words: Words<'static>, bundle: Bundle<'static>, heap_left: impl Fn(
             .deadline_micros
             .map_or(u64::MAX, |at| at.saturating_mul(1000))
             .min(control.again);
-        if !poll.frames_left && deadline > now && !nic.arm() {
+        if !poll.frames_left && deadline > now && !store.has_fired() && !nic.arm() {
             MACHINE.wait(deadline);
         }
     }
