@@ -197,9 +197,7 @@ impl Values {
         };
         put("relative_path", &|| entry.relative.clone().into());
         put("content", &|| {
-            rendered
-                .map_or_else(String::new, |r| r.html.clone())
-                .into()
+            rendered.map_or_else(String::new, |r| r.html.clone()).into()
         });
         put("permalink", &|| entry.permalink.clone().into());
         put("ancestors", &|| paths_of(&around.ancestors));

@@ -442,9 +442,18 @@ mod tests {
     #[test]
     fn a_list_of_titles_needs_no_contents() {
         let fields = names(&[
-            ("base", "<meta content='x'>{% block content %}{% endblock %}"),
-            ("macros", "{% macro line(page) %}{{ page.title }}{% endmacro %}{% macro all(page) %}{{ page.content }}{% endmacro %}"),
-            ("main", r#"{% extends "base" %}{% import "macros" as m %}{% block content %}{{ section.content }}{% for year, posts in section.pages | sort(attribute="date") | group_by(attribute="year") %}{% for p in posts %}{{ m::line(page=p) }}{{ p.extra["rank"] }}{% endfor %}{% endfor %}{% endblock %}"#),
+            (
+                "base",
+                "<meta content='x'>{% block content %}{% endblock %}",
+            ),
+            (
+                "macros",
+                "{% macro line(page) %}{{ page.title }}{% endmacro %}{% macro all(page) %}{{ page.content }}{% endmacro %}",
+            ),
+            (
+                "main",
+                r#"{% extends "base" %}{% import "macros" as m %}{% block content %}{{ section.content }}{% for year, posts in section.pages | sort(attribute="date") | group_by(attribute="year") %}{% for p in posts %}{{ m::line(page=p) }}{{ p.extra["rank"] }}{% endfor %}{% endfor %}{% endblock %}"#,
+            ),
         ]);
         assert!(fields.is_some());
         for name in ["title", "date", "year", "rank", "pages"] {
