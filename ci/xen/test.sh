@@ -236,20 +236,4 @@ runs() {
 }
 runs INT
 runs TERM
-# refused PATTERN COMMAND… : exit code 2, and a line that says why.
-refused() {
-    local pattern=$1 status=0
-    shift
-    "$@" >run.out 2>run.err || status=$?
-    ((status == 2)) || { cat run.err; fail "not refused with 2 but $status: $*"; }
-    grep -q -- "$pattern" run.err || { cat run.err; fail "no line like \`$pattern\`"; }
-    none_left || fail "it left a guest: $*"
-}
-refused 'the guest stopped with an error' "${command[@]}" run zones.xen --memory 3
-grep -q '^error: too little memory' run.err || fail "applgen run does not show why the guest stopped"
-refused 'sudo applgen run' setpriv --reuid=65534 --regid=65534 --clear-groups \
-    env APPLGEN_CACHE=/tmp/applgen "${command[@]}" run zones.xen
-ip link set xenbr0 down
-ip link set xenbr0 name elsewhere
-refused 'is there a bridge' "${command[@]}" run zones.xen
-passed "applgen run on this host: ^C, SIGTERM, too little memory, not root, no bridge"
+passed "applgen run on this host: ^C, SIGTERM"

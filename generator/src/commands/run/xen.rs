@@ -58,6 +58,8 @@ struct Running {
     /// The process whose output is the guest's console.
     console: Child,
     stop: Stop,
+    /// Whether the guest may be there still, or again, when its console has ended.
+    outlives_console: bool,
 }
 
 /// How a console ended.
@@ -180,7 +182,12 @@ fn on_xen(
     }
     let stop = Box::new(move |_: &mut Child, signals: &Receiver<i32>| guest.stop(signals));
     let own = Box::new(|line: &str| Some(line.to_owned()));
-    Ok((Running { console, stop }, own))
+    let running = Running {
+        console,
+        stop,
+        outlives_console: true,
+    };
+    Ok((running, own))
 }
 
 /// Waits until `xl console` has the guest's terminal open, which it says to nobody.
@@ -332,7 +339,12 @@ fn in_lab(
             _ => None,
         }
     });
-    Ok((Running { console, stop }, forwarded))
+    let running = Running {
+        console,
+        stop,
+        outlives_console: false,
+    };
+    Ok((running, forwarded))
 }
 
 /// `ci/xen-lab` of the checkout that this is run in, or that this command was
@@ -368,6 +380,11 @@ fn attend(
             Err(RecvTimeoutError::Disconnected) => Ended::Quietly,
             Ok(how) => how,
         };
+        // A guest that crashed is being taken away, one that restarts is there again:
+        // none is left.
+        if running.outlives_console {
+            (running.stop)(&mut running.console, signals);
+        }
         let status = running
             .console
             .wait()

@@ -89,3 +89,50 @@ fn prefix_of(mask: &[u8]) -> Option<u32> {
     (parts.next().is_none() && value.leading_ones() + value.trailing_zeros() == 32)
         .then(|| value.leading_ones())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::xen::netfront::tests::{BACKEND, World};
+    use std::format;
+
+    #[test]
+    fn addresses_as_tool_stacks_write_them() {
+        let backend_ip = format!("{BACKEND}/ip");
+        for (keys, expected) in [
+            (&[][..], ""),
+            (&[(backend_ip.as_str(), "10.0.0.2")], " ip=10.0.0.2/24"),
+            (
+                &[(backend_ip.as_str(), "10.0.0.2/16 2001:db8::2 10.0.0.3")],
+                " ip=10.0.0.2/16 ip6=2001:db8::2/64",
+            ),
+            (
+                &[
+                    (
+                        "xenserver/device/vif/0/static-ip-setting/address",
+                        "10.1.0.2/20",
+                    ),
+                    (
+                        "xenserver/device/vif/0/static-ip-setting/gateway",
+                        "10.1.0.1",
+                    ),
+                ],
+                " ip=10.1.0.2/20 gw=10.1.0.1",
+            ),
+            (
+                &[
+                    ("qubes-ip", "10.137.0.9"),
+                    ("qubes-netmask", "255.255.255.255"),
+                    ("qubes-gateway", "10.137.0.8"),
+                ],
+                " ip=10.137.0.9/32 gw=10.137.0.8",
+            ),
+        ] {
+            let (mut world, _, _) = World::connected();
+            for (key, value) in keys {
+                world.host.set(key, value);
+            }
+            let address = world.nic.address(&mut world.store).unwrap();
+            assert_eq!(address.as_str(), expected);
+        }
+    }
+}
