@@ -28,6 +28,21 @@ python3 ci/dns/wire.py "$examples/zone_compare" ci/dns/types.zone "$TMP/wire"
 
 python3 ci/dns/verdicts.py "$APPLGEN" "$TMP/text"
 
+# How often a zone may hash its names (RFC 5155 §10.3, RFC 9276 §3.1): not at all without
+# a word, and at most so often.
+for told in "0 0 0 nothing to mend" "1 0 1 which helps nobody" "2500 0 1 which helps nobody" "2501 1 1 2500 are the most"; do
+    read -r iterations expected strict told <<<"$told"
+    printf '%s\n' '$TTL 300' '@ SOA ns host 1 2 3 4 5' '@ NS ns' 'ns A 192.0.2.53' \
+        "@ NSEC3PARAM 1 0 $iterations -" >"$TMP/text/example.net.zone"
+    for options in "" --strict; do
+        status=0
+        "$APPLGEN" check $options "$TMP/text/example.net.zone" >"$TMP/out" 2>&1 || status=$?
+        expect "the exit code of \`check $options\` for $iterations iterations" "$status" "${expected}"
+        grep -q "$told" "$TMP/out" || { cat "$TMP/out" >&2; fail "$iterations iterations: no word of \`$told\`"; }
+        expected=$strict
+    done
+done
+
 # ── Answers ──
 seed=${SEED:-7} zones=60 queries=24000
 [[ -z ${SWEEP:-} ]] || seed=${SEED:-$RANDOM} zones=600 queries=2000000

@@ -108,7 +108,9 @@ impl Reply<'_> {
     /// Writes it; the number of bytes, or `None` if there are not so many.
     pub fn write(&self, to: &mut [u8]) -> Option<usize> {
         let length = self.length();
-        let data = u16::try_from(length - 11).ok()?;
+        let [d0, d1] = u16::try_from(length - 11).ok()?.to_be_bytes();
+        let [s0, s1] = (crate::UDP_BYTES as u16).to_be_bytes();
+        let flags = if self.dnssec { 0x80 } else { 0 };
         let mut rest = to.get_mut(..length)?;
         let mut put = |bytes: &[u8]| {
             let (here, behind) = core::mem::take(&mut rest).split_at_mut_checked(bytes.len())?;
@@ -116,23 +118,14 @@ impl Reply<'_> {
             rest = behind;
             Some(())
         };
-        put(&[0, 0, 41])?;
-        put(&(crate::UDP_BYTES as u16).to_be_bytes())?;
-        put(&[
-            self.extended_rcode,
-            0,
-            if self.dnssec { 0x80 } else { 0 },
-            0,
-        ])?;
-        put(&data.to_be_bytes())?;
+        put(&[0, 0, 41, s0, s1, self.extended_rcode, 0, flags, 0, d0, d1])?;
         if let Some(nsid) = self.nsid {
-            put(&option::NSID.to_be_bytes())?;
-            put(&u16::try_from(nsid.len()).ok()?.to_be_bytes())?;
+            let [n0, n1] = u16::try_from(nsid.len()).ok()?.to_be_bytes();
+            put(&[0, option::NSID as u8, n0, n1])?;
             put(nsid)?;
         }
         if let Some((client, server)) = &self.cookie {
-            put(&option::COOKIE.to_be_bytes())?;
-            put(&24_u16.to_be_bytes())?;
+            put(&[0, option::COOKIE as u8, 0, 24])?;
             put(client)?;
             put(server)?;
         }

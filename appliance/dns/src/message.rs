@@ -293,10 +293,10 @@ impl<'m, 'b> Message<'m, 'b> {
                     let length = self.at;
                     self.put(&[0; 2])?;
                     self.put(before)?;
-                    for name in names.into_iter().flatten() {
+                    for name in names {
                         match set.in_full() {
-                            true => self.put(name.wire())?,
-                            false => self.name(name)?,
+                            true => self.put(name?.wire())?,
+                            false => self.name(name?)?,
                         }
                     }
                     self.put(after)?;

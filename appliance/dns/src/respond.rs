@@ -6,7 +6,9 @@ use crate::message::{Message, Owner, Section};
 use crate::proof;
 use crate::question::QueryName;
 use crate::server::Class;
-use applgen_bundle::dns::{Name, Node, Ready, Record, RrSet, Zone, Zones, flag, name_hash};
+use applgen_bundle::dns::{
+    Name, Node, Ready, Record, RrSet, Zone, Zones, flag, name_hash, same_name,
+};
 
 /// Codes of answers (RFC 1035 §4.1.1, RFC 6672 §2.2, RFC 6891 §9).
 pub mod rcode {
@@ -167,7 +169,7 @@ impl<'b> Search<'_, '_, 'b> {
         let lies_there = || {
             message
                 .bytes(self.place + above, name.wire().len())
-                .is_some_and(|bytes| bytes.eq_ignore_ascii_case(name.wire()))
+                .is_some_and(|bytes| same_name(bytes, name.wire()))
         };
         if first || lies_there() {
             self.message.lies_at(name, self.place + above);
@@ -217,7 +219,10 @@ impl<'b> Search<'_, '_, 'b> {
         let owner = Owner::At(self.place);
         let set = match self.kind {
             kind::ANY => any(node, self.message),
-            kind::RRSIG => return self.signatures(node, zone, encloser),
+            kind::RRSIG if cfg!(feature = "dnssec") => {
+                return self.signatures(node, zone, encloser);
+            }
+            kind::RRSIG => return self.nothing(node, zone, encloser),
             kind => node.set(kind).filter(|set| self.message.has(set)),
         };
         let class = match encloser {
@@ -243,6 +248,16 @@ impl<'b> Search<'_, '_, 'b> {
             }
             return self.follow(&set);
         }
+        self.nothing(node, zone, encloser)
+    }
+
+    /// That a node has no such records.
+    fn nothing(
+        &mut self,
+        node: Node<'b>,
+        zone: Zone<'b>,
+        encloser: Option<Node<'b>>,
+    ) -> Option<Next> {
         self.negative(zone);
         proof::no_type(self.message, zone, node, encloser, self.name);
         Some(Next::Done(rcode::NOERROR, Class::NoData))
@@ -255,17 +270,14 @@ impl<'b> Search<'_, '_, 'b> {
         encloser: Option<Node<'b>>,
     ) -> Option<Next> {
         let mut some = false;
-        let sets = node.sets().filter(|_| cfg!(feature = "dnssec"));
-        for signatures in sets.filter_map(|set| set.signatures()) {
+        for signatures in node.sets().filter_map(|set| set.signatures()) {
             some = true;
             if !self.message.signatures(Owner::At(self.place), &signatures) {
                 break;
             }
         }
         if !some {
-            self.negative(zone);
-            proof::no_type(self.message, zone, node, encloser, self.name);
-            return Some(Next::Done(rcode::NOERROR, Class::NoData));
+            return self.nothing(node, zone, encloser);
         }
         if let Some(encloser) = encloser {
             self.prove_later(zone, encloser);
@@ -309,7 +321,7 @@ impl<'b> Search<'_, '_, 'b> {
         let mut labels = [0; 255];
         let labels = labels.get_mut(..own)?;
         match self.message.bytes(old, own) {
-            Some(bytes) if bytes.eq_ignore_ascii_case(self.name.wire().get(..own)?) => {
+            Some(bytes) if same_name(bytes, self.name.wire().get(..own)?) => {
                 labels.copy_from_slice(bytes);
             }
             _ => labels.copy_from_slice(self.name.wire().get(..own)?),
@@ -327,7 +339,7 @@ impl<'b> Search<'_, '_, 'b> {
         let above = name.wire();
         let below = target.wire().len().checked_sub(above.len());
         let tail = below.and_then(|below| target.wire().get(below..));
-        if tail.is_some_and(|tail| tail.eq_ignore_ascii_case(above)) {
+        if tail.is_some_and(|tail| same_name(tail, above)) {
             return Some(Next::Done(rcode::NOERROR, Class::Positive));
         }
         Some(Next::Again)
@@ -335,6 +347,9 @@ impl<'b> Search<'_, '_, 'b> {
 
     /// Whether ready records are the answer.
     fn ready(&mut self, ready: Option<Ready<'b>>) -> bool {
+        if cfg!(not(feature = "ready")) {
+            return false;
+        }
         let length = self.name.wire().len();
         self.message.ready(ready, self.place, length)
     }
@@ -393,9 +408,7 @@ impl<'b> Search<'_, '_, 'b> {
 /// The name that the first record of a set begins with.
 fn first_name<'b>(set: &RrSet<'b>) -> Option<Name<'b>> {
     match set.records().next()? {
-        Record::Named {
-            names: [name, _], ..
-        } => name,
+        Record::Named { mut names, .. } => names.next()?,
         Record::Plain(_) => None,
     }
 }

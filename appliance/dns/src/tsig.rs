@@ -8,7 +8,7 @@ use crate::request::u16_at;
 pub const KIND: u16 = 250;
 
 /// The error that a key is not known (RFC 8945 §5.2.1).
-const BADKEY: u16 = 17;
+const BADKEY: u8 = 17;
 
 /// Two names at most, and what stands between and behind them.
 const MOST_BYTES: usize = 255 + 10 + 255 + 16;
@@ -44,19 +44,15 @@ impl Refusal {
         let (time, rest) = rest.split_first_chunk::<8>()?;
         let mac = usize::from(u16_at(rest, 0)?);
         let rest = rest.get(2 + mac..)?;
-        let (id, rest) = rest.split_first_chunk::<2>()?;
+        let (&[i0, i1], rest) = rest.split_first_chunk()?;
         if rest.len() != 4 + usize::from(u16_at(rest, 2)?) {
             return None;
         }
-        refusal.put(&[0, KIND as u8, 0, 255, 0, 0, 0, 0])?;
-        let length = u16::try_from(algorithm.len() + 16).ok()?;
-        refusal.put(&length.to_be_bytes())?;
+        let [l0, l1] = u16::try_from(algorithm.len() + 16).ok()?.to_be_bytes();
+        refusal.put(&[0, KIND as u8, 0, 255, 0, 0, 0, 0, l0, l1])?;
         refusal.put(algorithm)?;
         refusal.put(time)?;
-        refusal.put(&[0, 0])?;
-        refusal.put(id)?;
-        refusal.put(&BADKEY.to_be_bytes())?;
-        refusal.put(&[0, 0])?;
+        refusal.put(&[0, 0, i0, i1, 0, BADKEY, 0, 0])?;
         Some(refusal)
     }
 

@@ -28,7 +28,7 @@ fn record(owner: &str, kind: u16, data: Vec<u8>) -> ZoneRecord {
 
 /// The zone; `own` is a name with the server's own addresses.
 fn bundle(own: &str) -> Vec<u8> {
-    let soa = [name("ns1"), name("Host.mail"), vec![0, 0, 0, 60].repeat(5)].concat();
+    let soa = [name("ns1"), name("Host.mail"), [0, 0, 0, 60].repeat(5)].concat();
     let mut records = vec![
         record("", 6, soa),
         record("", 2, name("ns1")),

@@ -47,8 +47,8 @@ fn data(set: &RrSet<'_>, record: &Record<'_>) -> String {
             let mut text = String::new();
             // A preference before the name; numbers of 32 bits after it, in a SOA.
             numbers::<2>(before, &mut text);
-            for one in names.iter().flatten() {
-                let _ = write!(text, "{} ", shown(one));
+            for one in (*names).flatten() {
+                let _ = write!(text, "{} ", shown(&one));
             }
             numbers::<4>(after, &mut text);
             text.trim_end().to_owned()

@@ -83,7 +83,7 @@ mod set;
 
 pub use node::{Name, Node, flag};
 pub use ready::Ready;
-pub use set::{Additional, Record, RrSet};
+pub use set::{Additional, Names, Record, RrSet};
 
 use crate::Section;
 use crate::bytes::{slice, u8_at, u16_at, u32_at};
@@ -93,6 +93,13 @@ use core::fmt;
 
 /// The most bytes of a name on the wire (RFC 1035 §3.1).
 pub const MAX_NAME_BYTES: usize = 255;
+
+/// Whether two names in wire form are the same: lengths are no letters. (What the standard
+/// library has for that is made for long texts, and takes 300 bytes of a kernel.)
+#[inline(never)]
+pub fn same_name(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.eq_ignore_ascii_case(b))
+}
 
 /// Sizes and offsets of the section, for reader and writer.
 pub(crate) mod field {
@@ -228,7 +235,7 @@ impl<'b> Zones<'b> {
                 let node = Node::at(self.bytes, node)?;
                 // Most names are written in lower case, as the one here is.
                 let wire = node.name()?.wire();
-                if wire == name || wire.eq_ignore_ascii_case(name) {
+                if wire == name || same_name(wire, name) {
                     return Some(node);
                 }
             }

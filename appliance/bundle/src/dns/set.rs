@@ -26,11 +26,28 @@ pub enum Record<'b> {
     Named {
         /// The bytes before the names.
         before: &'b [u8],
-        /// The names: one, or two (SOA, MINFO, RP).
-        names: [Option<Name<'b>>; 2],
+        /// The names: one, or two (SOA, MINFO).
+        names: Names<'b>,
         /// The bytes after the names.
         after: &'b [u8],
     },
+}
+
+/// The names of a record, `None` for one that is damaged.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'b> {
+    bytes: &'b [u8],
+    offsets: &'b [u8],
+}
+
+impl<'b> Iterator for Names<'b> {
+    type Item = Option<Name<'b>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (offset, rest) = self.offsets.split_first_chunk()?;
+        self.offsets = rest;
+        Some(Name::at(self.bytes, u32::from_le_bytes(*offset)))
+    }
 }
 
 /// A record set that goes along in the additional section.
@@ -116,17 +133,14 @@ impl<'b> RrSet<'b> {
         let after = usize::from(self.after);
         let pointers = usize::from(self.names) * 4;
         let length = before + pointers + after;
-        let bytes = slice(self.bytes, at, length)?;
-        let name = |index: usize| Name::at(self.bytes, u32_at(bytes, before + index * 4)?);
-        let second = if self.names == 2 {
-            Some(name(1)?)
-        } else {
-            None
-        };
+        let (before, rest) = slice(self.bytes, at, length)?.split_at_checked(before)?;
+        let (offsets, after) = rest.split_at_checked(pointers)?;
+        let bytes = self.bytes;
+        let names = Names { bytes, offsets };
         let record = Record::Named {
-            before: bytes.get(..before)?,
-            names: [Some(name(0)?), second],
-            after: bytes.get(before + pointers..)?,
+            before,
+            names,
+            after,
         };
         Some((record, length))
     }

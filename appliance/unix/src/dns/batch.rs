@@ -349,6 +349,7 @@ fn name_bytes<'n>(name: &'n sockaddr_storage, header: &msghdr) -> &'n [u8] {
 
 /// The bytes of the control messages that came.
 fn control_bytes<'c>(control: &'c Control, header: &msghdr) -> &'c [u8] {
+    #[allow(clippy::unnecessary_cast, reason = "C libraries have different types")]
     let length = (header.msg_controllen as usize).min(CONTROL);
     control.0.get(..length).unwrap_or_default()
 }
