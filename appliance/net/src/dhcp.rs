@@ -17,11 +17,13 @@ const SERVER_PORT: u16 = 67;
 
 const SECOND: u64 = 1_000_000;
 
-/// How long to wait for an answer before asking again: a guest is there before
-/// its server is, at times. In microseconds.
+/// How long to wait for an answer before asking again the first time: a guest is
+/// there before its server is, at times. In microseconds.
 const RETRY_MICROS: u64 = 2 * SECOND;
+/// How often that is doubled: up to 64 seconds (RFC 2131 §4.1).
+const DOUBLINGS: u32 = 5;
 /// How often an address that was offered is asked for.
-const REQUESTS: u8 = 5;
+const REQUESTS: u32 = 5;
 /// How long to wait at least before a renewal is asked for again (RFC 2131
 /// §4.4.5), in microseconds.
 const RENEWAL_MICROS: u64 = 60 * SECOND;
@@ -72,6 +74,8 @@ pub struct Dhcp {
     /// When this was begun, and when there is something to do.
     began: u64,
     due: u64,
+    /// Messages that were sent since.
+    tries: u32,
     change: Option<Change>,
 }
 
@@ -79,12 +83,8 @@ pub struct Dhcp {
 enum State {
     /// It looks for servers.
     Selecting,
-    /// It asks for what was offered; so many times more.
-    Requesting {
-        address: Ipv4Addr,
-        server: [u8; 4],
-        left: u8,
-    },
+    /// It asks for what was offered.
+    Requesting { address: Ipv4Addr, server: [u8; 4] },
     /// It has a lease.
     Bound(Lease),
 }
@@ -161,6 +161,7 @@ impl Dhcp {
             transaction: 0,
             began: 0,
             due: 0,
+            tries: 0,
             change: None,
         };
         dhcp.begin(State::Selecting, 0);
@@ -206,14 +207,13 @@ impl Dhcp {
         match (self.state, reply.kind) {
             (State::Selecting, kind::OFFER) => {
                 if let Some(server) = reply.server {
-                    self.state = State::Requesting {
-                        address,
-                        server,
-                        left: REQUESTS,
-                    };
+                    self.state = State::Requesting { address, server };
+                    self.tries = 0;
                     self.due = now;
                 }
             }
+            // What was not asked for is nobody's to give or to take.
+            (_, kind::ACK | kind::NAK) if self.tries == 0 => {}
             (State::Requesting { server, .. }, kind::ACK | kind::NAK)
                 if reply.server.is_some_and(|other| other != server) => {}
             (State::Requesting { .. } | State::Bound(_), kind::ACK) => {
@@ -226,9 +226,13 @@ impl Dhcp {
 
     /// Takes a lease.
     fn take(&mut self, address: Ipv4Addr, reply: &Reply, from: EthernetAddress, now: u64) {
-        let Some(mask) = reply.mask.map(u32::from_be_bytes) else {
-            return;
+        // That of the address's class for who does not say (RFC 791 §3.2).
+        let class = match address.octets()[0] {
+            0..128 => [255, 0, 0, 0],
+            128..192 => [255, 255, 0, 0],
+            _ => [255, 255, 255, 0],
         };
+        let mask = u32::from_be_bytes(reply.mask.unwrap_or(class));
         if mask.count_ones() != mask.leading_ones() {
             return;
         }
@@ -280,15 +284,21 @@ impl Dhcp {
 
     /// Begins something new, with a transaction of its own.
     fn begin(&mut self, state: State, due: u64) {
+        self.transaction = self.draw();
+        self.tries = 0;
+        self.state = state;
+        self.began = due;
+        self.due = due;
+    }
+
+    /// A random number.
+    fn draw(&mut self) -> u32 {
         // Knuth's MMIX generator, of which the upper half is good.
         self.random = self
             .random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        self.transaction = (self.random >> 32) as u32;
-        self.state = state;
-        self.began = due;
-        self.due = due;
+        (self.random >> 32) as u32
     }
 
     /// Writes a message, if it is time for one.
@@ -302,11 +312,16 @@ impl Dhcp {
             self.change = Some(Change::Lost);
             self.begin(State::Selecting, now);
         }
-        self.due = now.saturating_add(RETRY_MICROS);
-        match &mut self.state {
+        // A second more or less, so that not all ask at once.
+        let wait = RETRY_MICROS << self.tries.min(DOUBLINGS);
+        let jitter = (u64::from(self.draw()) * 2 * SECOND) >> 32;
+        self.due = now.saturating_add(wait - SECOND + jitter);
+        match self.state {
             State::Selecting => {}
-            State::Requesting { left: 0, .. } => return self.begin(State::Selecting, now),
-            State::Requesting { left, .. } => *left -= 1,
+            State::Requesting { .. } if self.tries == REQUESTS => {
+                return self.begin(State::Selecting, now);
+            }
+            State::Requesting { .. } => {}
             State::Bound(lease) => {
                 let limit = match now < lease.rebinding {
                     true => lease.rebinding,
@@ -316,6 +331,7 @@ impl Dhcp {
                 self.due = now.saturating_add(wait).min(limit);
             }
         }
+        self.tries = self.tries.saturating_add(1);
         self.write(link, out, now);
     }
 
