@@ -44,9 +44,15 @@ pub enum Kind<'f> {
     /// A router asks who is in which group.
     #[cfg(feature = "ipv6")]
     GroupQuery,
-    /// A router's word that packets of this connection are too large for it:
-    /// the segment that was, as far as its ports.
-    TooBig(Flow),
+    /// A router's word that a packet of this connection was too large for it.
+    TooBig {
+        /// Whose it was.
+        flow: Flow,
+        /// With which sequence number it began.
+        seq: u32,
+        /// How many bytes the router takes, or 0 if it does not say.
+        mtu: u16,
+    },
     /// An echo request, or a packet of a protocol that nobody speaks here.
     Other {
         /// Where the packet comes from.
@@ -150,14 +156,15 @@ fn ipv4(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
         UDP => udp(payload, source, destination),
         ICMP => {
             // Fragmentation needed (RFC 792).
-            if let [3, 4, _, _, _, _, _, _, original @ ..] = payload {
+            if let [3, 4, _, _, _, _, m1, m2, original @ ..] = payload {
                 let header = usize::from(original.first()? & 0xf) * 4;
-                let ports = original.get(header.max(IPV4_BYTES)..)?;
+                let segment = original.get(header.max(IPV4_BYTES)..)?;
                 let is_tcp = original.get(9) == Some(&TCP);
                 if !is_tcp || !icmp::is_right(payload, source, destination) {
                     return None;
                 }
-                return Flow::of_own(addresses(original)?, ports).map(Kind::TooBig);
+                let mtu = u16::from_be_bytes([*m1, *m2]);
+                return too_big(addresses(original)?, segment, mtu);
             }
             echo(payload, source, destination)
         }
@@ -248,13 +255,15 @@ fn ipv6(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
                     (is_near && is_right()).then_some(Kind::GroupQuery)
                 }
                 // Packet too big.
-                [2, _, _, _, _, _, _, _, original @ ..] => {
-                    let ports = original.get(IPV6_BYTES..)?;
+                [2, _, _, _, m1, m2, m3, m4, original @ ..] => {
+                    let segment = original.get(IPV6_BYTES..)?;
                     if original.get(6) != Some(&TCP) || !is_right() {
                         return None;
                     }
                     let (from, to) = addresses_6(original)?;
-                    Flow::of_own((from.into(), to.into()), ports).map(Kind::TooBig)
+                    let mtu = u32::from_be_bytes([*m1, *m2, *m3, *m4]);
+                    let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
+                    too_big((from.into(), to.into()), segment, mtu)
                 }
                 _ => echo(payload, source, destination),
             }
@@ -267,6 +276,25 @@ fn ipv6(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
             echo: None,
         }),
     }
+}
+
+/// What a router says of a segment that this side sent, and that begins so.
+fn too_big<'f>(
+    (source, destination): (IpAddress, IpAddress),
+    segment: &[u8],
+    mtu: u16,
+) -> Option<Kind<'f>> {
+    let &[s1, s2, d1, d2, q1, q2, q3, q4] = segment.first_chunk()?;
+    Some(Kind::TooBig {
+        flow: Flow {
+            remote: destination,
+            local: source,
+            remote_port: u16::from_be_bytes([d1, d2]),
+            local_port: u16::from_be_bytes([s1, s2]),
+        },
+        seq: u32::from_be_bytes([q1, q2, q3, q4]),
+        mtu,
+    })
 }
 
 fn tcp(bytes: &[u8], source: IpAddress, destination: IpAddress, checked: bool) -> Option<Kind<'_>> {
@@ -324,16 +352,5 @@ impl Flow {
         let ports = u32::from(self.remote_port) << 16 | u32::from(self.local_port);
         hasher.write_u64(u64::from(ports) << 32 | u64::from(number));
         hasher.finish()
-    }
-
-    /// The flow of a segment that this side sent; `ports` is its beginning.
-    fn of_own((source, destination): (IpAddress, IpAddress), ports: &[u8]) -> Option<Self> {
-        let &[s1, s2, d1, d2] = ports.first_chunk()?;
-        Some(Self {
-            remote: destination,
-            local: source,
-            remote_port: u16::from_be_bytes([d1, d2]),
-            local_port: u16::from_be_bytes([s1, s2]),
-        })
     }
 }

@@ -226,7 +226,7 @@ impl<'b> Server<'b> {
             }
             #[cfg(feature = "ipv6")]
             Kind::GroupQuery => groups::report(groups::Reason::Asked, link, out),
-            Kind::TooBig(flow) => self.tcp.too_big(flow),
+            Kind::TooBig { flow, seq, mtu } => self.tcp.too_big(flow, *seq, *mtu),
             // Groups are answered by nobody: there is nothing to be found out,
             // and a reflector to be gained.
             Kind::Other {
