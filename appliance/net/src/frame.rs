@@ -4,7 +4,9 @@
 //! Fragments are not reassembled: TCP does not make them, and a datagram that
 //! needs them is larger than anything that is asked of this server.
 
-use crate::icmp;
+#[cfg(feature = "ipv6")]
+use crate::extensions::Upper;
+use crate::icmp::{self, Refusal};
 use crate::tcp::segment::Segment;
 use crate::wire::{ETHERNET_BYTES, ICMP, IPV4_BYTES, TCP, UDP, checksum, fold, sum};
 #[cfg(feature = "ipv6")]
@@ -59,9 +61,18 @@ pub enum Kind<'f> {
         source: IpAddress,
         /// Where it goes.
         destination: IpAddress,
-        /// The echo request, its checksum not looked at.
-        echo: Option<&'f [u8]>,
+        /// What it is answered with.
+        asks: Asks<'f>,
     },
+}
+
+/// What ICMP answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks<'f> {
+    /// An echo request, its checksum not looked at.
+    Echo(&'f [u8]),
+    /// A packet that cannot be taken.
+    Refusal(Refusal),
 }
 
 /// The two ends of a connection.
@@ -171,7 +182,10 @@ fn ipv4(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
         _ => Some(Kind::Other {
             source,
             destination,
-            echo: None,
+            asks: Asks::Refusal(Refusal {
+                code: 2,
+                pointer: 0,
+            }),
         }),
     }
 }
@@ -180,7 +194,7 @@ fn echo(message: &[u8], source: IpAddress, destination: IpAddress) -> Option<Kin
     icmp::is_request(message, source).then_some(Kind::Other {
         source,
         destination,
-        echo: Some(message),
+        asks: Asks::Echo(message),
     })
 }
 
@@ -192,47 +206,28 @@ fn addresses_6(header: &[u8]) -> Option<(Ipv6Addr, Ipv6Addr)> {
     Some((source.into(), destination.into()))
 }
 
-/// Whether all options of a hop-by-hop header may be passed over (RFC 8200
-/// §4.2).
-#[cfg(feature = "ipv6")]
-fn may_be_passed(mut options: &[u8]) -> bool {
-    const ROUTER_ALERT: u8 = 5;
-    while let [kind, rest @ ..] = options {
-        options = match (kind, rest) {
-            // One byte of padding.
-            (0, _) => rest,
-            (kind, [length, rest @ ..]) if kind >> 6 == 0 || *kind == ROUTER_ALERT => {
-                let Some(rest) = rest.get(usize::from(*length)..) else {
-                    return false;
-                };
-                rest
-            }
-            _ => return false,
-        };
-    }
-    true
-}
-
 #[cfg(feature = "ipv6")]
 fn ipv6(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
-    const HOP_BY_HOP: u8 = 0;
     let (header, rest) = bytes.split_first_chunk::<IPV6_BYTES>()?;
-    let &[first, _, _, _, l1, l2, mut protocol, hops, ..] = header;
+    let &[first, _, _, _, l1, l2, next, hops, ..] = header;
     if first >> 4 != 6 {
         return None;
     }
     let (from, to) = addresses_6(header)?;
     let (source, destination) = (IpAddress::Ipv6(from), IpAddress::Ipv6(to));
-    let mut payload = rest.get(..usize::from(u16::from_be_bytes([l1, l2])))?;
-    // The one extension header that every packet may have.
-    if protocol == HOP_BY_HOP {
-        let &[next, length] = payload.first_chunk()?;
-        let (options, rest) = payload.split_at_checked(8 * (usize::from(length) + 1))?;
-        if !may_be_passed(options.get(2..)?) {
-            return None;
-        }
-        protocol = next;
-        payload = rest;
+    let payload = rest.get(..usize::from(u16::from_be_bytes([l1, l2])))?;
+    let Upper {
+        protocol,
+        payload,
+        refusal,
+        is_fragment,
+    } = Upper::find(next, payload)?;
+    if let Some(refusal) = refusal {
+        return Some(Kind::Other {
+            source,
+            destination,
+            asks: Asks::Refusal(refusal),
+        });
     }
     match protocol {
         TCP => tcp(payload, source, destination, checked),
@@ -241,13 +236,15 @@ fn ipv6(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
             let is_right = || icmp::is_right(payload, source, destination);
             match payload {
                 // A neighbor solicitation: nobody from beyond the link may send
-                // one (RFC 4861 §7.1.1).
+                // one (RFC 4861 §7.1.1), and none comes in fragments (RFC 6980 §5).
                 [135, 0, _, _, _, _, _, _, rest @ ..] => {
                     let target: [u8; 16] = *rest.first_chunk()?;
-                    (hops == 255 && is_right()).then_some(Kind::Solicitation(Solicitation {
-                        source: from,
-                        target: target.into(),
-                    }))
+                    (hops == 255 && !is_fragment && is_right()).then_some(Kind::Solicitation(
+                        Solicitation {
+                            source: from,
+                            target: target.into(),
+                        },
+                    ))
                 }
                 // A query of groups, from the link itself (RFC 3810 §5.1.14).
                 [130, _, _, _, _, _, _, _, ..] => {
@@ -268,13 +265,8 @@ fn ipv6(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
                 _ => echo(payload, source, destination),
             }
         }
-        // Nothing follows (RFC 8200 §4.7).
-        59 => None,
-        _ => Some(Kind::Other {
-            source,
-            destination,
-            echo: None,
-        }),
+        // Nothing follows (RFC 8200 §4.7); what else there is was refused.
+        _ => None,
     }
 }
 
