@@ -425,3 +425,55 @@ impl Dhcp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nic::Capabilities;
+    use std::vec::Vec;
+
+    /// A server's message, by somebody who knows the transaction.
+    fn message(dhcp: &Dhcp, link: &Link, kind: u8, last: u8) -> Vec<u8> {
+        let mut message = [0; FIXED_BYTES].to_vec();
+        message[0] = 2;
+        message[4..8].copy_from_slice(&dhcp.transaction.to_be_bytes());
+        message[16..20].copy_from_slice(&[192, 0, 2, last]);
+        message[28..34].copy_from_slice(&link.mac.0);
+        message[236..].copy_from_slice(&COOKIE);
+        message.extend([option::KIND, 1, kind, option::SERVER, 4, 192, 0, 2, 1]);
+        message.extend([option::MASK, 4, 255, 255, 255, 0, option::END]);
+        message
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_not_taken() {
+        let link = Link::new(&Capabilities {
+            mac: [2, 0, 0, 0, 0, 1],
+            mtu: 1500,
+            completes_checksums: false,
+            slices: 0,
+        });
+        let mut out = Out::new(1500);
+        let mut dhcp = Dhcp::new(7);
+        let mut say = |dhcp: &mut Dhcp, asks: bool, kind: u8, last: u8| {
+            let now = dhcp.due().min(1 << 40);
+            if asks {
+                dhcp.egress(&link, &mut out, now);
+            }
+            let message = message(dhcp, &link, kind, last);
+            dhcp.ingest(&message, EthernetAddress([2; 6]), &link, now);
+            dhcp.poll()
+        };
+        assert_eq!(say(&mut dhcp, true, kind::OFFER, 77), None);
+        // It is to ask for this one yet.
+        assert_eq!(say(&mut dhcp, false, kind::ACK, 77), None);
+        let leased = Change::Leased(Ipv4Cidr::new(Ipv4Addr::new(192, 0, 2, 77), 24));
+        assert_eq!(say(&mut dhcp, true, kind::ACK, 77), Some(leased));
+        // It has one, and asks for nothing.
+        assert_eq!(say(&mut dhcp, false, kind::ACK, 66), None);
+        assert_eq!(say(&mut dhcp, false, kind::NAK, 66), None);
+        // It renews it.
+        assert_eq!(say(&mut dhcp, true, kind::ACK, 77), Some(leased));
+        assert_eq!(say(&mut dhcp, true, kind::NAK, 77), Some(Change::Lost));
+    }
+}

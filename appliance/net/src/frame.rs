@@ -239,12 +239,12 @@ fn ipv6(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
                 // one (RFC 4861 §7.1.1), and none comes in fragments (RFC 6980 §5).
                 [135, 0, _, _, _, _, _, _, rest @ ..] => {
                     let target: [u8; 16] = *rest.first_chunk()?;
-                    (hops == 255 && !is_fragment && is_right()).then_some(Kind::Solicitation(
-                        Solicitation {
-                            source: from,
-                            target: target.into(),
-                        },
-                    ))
+                    let options = rest.get(target.len()..)?;
+                    let is_near = hops == 255 && !is_fragment && are_options(options);
+                    (is_near && is_right()).then_some(Kind::Solicitation(Solicitation {
+                        source: from,
+                        target: target.into(),
+                    }))
                 }
                 // A query of groups, from the link itself (RFC 3810 §5.1.14).
                 [130, _, _, _, _, _, _, _, ..] => {
@@ -268,6 +268,19 @@ fn ipv6(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
         // Nothing follows (RFC 8200 §4.7); what else there is was refused.
         _ => None,
     }
+}
+
+/// Whether options of neighbor discovery have lengths, which are in units of 8
+/// bytes (RFC 4861 §4.6).
+#[cfg(feature = "ipv6")]
+fn are_options(mut options: &[u8]) -> bool {
+    while let [_, length, ..] = options {
+        match options.get(8 * usize::from(*length)..) {
+            Some(rest) if *length > 0 => options = rest,
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// What a router says of a segment that this side sent, and that begins so.

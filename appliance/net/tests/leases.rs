@@ -372,40 +372,6 @@ fn a_lease_is_renewed_and_an_address_that_is_refused_ends() {
 }
 
 #[test]
-fn what_was_not_asked_for_is_not_taken() {
-    for kind in [DhcpMessageType::Ack, DhcpMessageType::Nak] {
-        let mut bench = start("ip=dhcp");
-        bench.poll();
-        let found = |bench: &mut Bench| {
-            let frames: Vec<_> = bench.nic.outgoing.drain(..).collect();
-            frames.iter().find_map(|frame| message(frame)).unwrap()
-        };
-        let discover = found(&mut bench);
-        let offer = answer(&discover, DhcpMessageType::Offer, ADDRESS, 600);
-        bench.nic.incoming.push_back((offer, false));
-        bench.poll();
-        let request = found(&mut bench);
-        bench.give(answer(&request, DhcpMessageType::Ack, ADDRESS, 600));
-        assert_eq!(bench.console.of(Line::Listening).len(), 1);
-        // Once more, by somebody who has not been asked since, under any number
-        // that was used: nothing changes.
-        let other = Ipv4Addr::new(192, 0, 2, 66);
-        for asked in [&discover, &request] {
-            bench.give(answer(asked, kind, other, 600));
-        }
-        // The client's numbers are its own, but somebody may know the next.
-        bench.pass(298);
-        bench.now += 5_000_000;
-        bench.poll();
-        let renewal = found(&mut bench);
-        bench.give(answer(&renewal, DhcpMessageType::Ack, ADDRESS, 600));
-        bench.give(answer(&renewal, kind, other, 600));
-        assert_eq!(bench.console.of(Line::Listening).len(), 1, "{kind:?}");
-        assert!(bench.console.of(Line::Notice).is_empty(), "{kind:?}");
-    }
-}
-
-#[test]
 fn who_says_no_mask_means_that_of_the_class() {
     for (address, last) in [
         (Ipv4Addr::new(10, 1, 2, 3), Ipv4Addr::new(10, 255, 255, 255)),

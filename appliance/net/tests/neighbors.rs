@@ -85,6 +85,14 @@ fn neighbor_solicitations_are_answered() {
     // Not from beyond the link, and not for others.
     assert!(bench.give(solicit(SERVER_6, HERE_6, 64)).is_empty());
     assert!(bench.give(solicit(HERE_6, HERE_6, 255)).is_empty());
+    // Nor with an option that has no length, or more than there is (§7.1.1).
+    for length in [0, 2] {
+        let mut odd = solicit(SERVER_6, HERE_6, 255);
+        odd[79] = length;
+        let to = Ipv6Packet::new_unchecked(&odd[14..]).dst_addr();
+        Icmpv6Packet::new_unchecked(&mut odd[54..]).fill_checksum(&HERE_6, &to);
+        assert!(bench.give(odd).is_empty(), "{length}");
+    }
 }
 
 #[test]
