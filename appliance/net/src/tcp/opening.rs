@@ -96,10 +96,15 @@ impl<'b> Tcp<'b> {
     /// A place for a new connection: a free one, or else that of the oldest
     /// that is only remembered, or of the oldest whose handshake is not over.
     fn place(&mut self) -> Option<u16> {
-        // The first that is free was used last, and has its memory already.
-        let (key, _) = [Waiting::Free, Waiting::TimeWait, Waiting::Handshake]
-            .into_iter()
-            .find_map(|waiting| self.queues.oldest(waiting))?;
+        // What is wide is taken while there is such a place; of the others that which
+        // was used last, and has its memory already.
+        let wide = (0..self.wide).find(|&key| self.waiting(key) == Waiting::Free);
+        let others = || {
+            [Waiting::Free, Waiting::TimeWait, Waiting::Handshake]
+                .into_iter()
+                .find_map(|waiting| self.queues.oldest(waiting))
+        };
+        let key = wide.or_else(|| others().map(|(key, _)| key))?;
         debug_assert_ne!(key, NONE);
         self.free(key);
         Some(key)
