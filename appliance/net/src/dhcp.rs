@@ -17,11 +17,13 @@ const SERVER_PORT: u16 = 67;
 
 const SECOND: u64 = 1_000_000;
 
-/// How long to wait for an answer before asking again: a guest is there before
-/// its server is, at times. In microseconds.
+/// How long to wait for an answer before asking again the first time: a guest is
+/// there before its server is, at times. In microseconds.
 const RETRY_MICROS: u64 = 2 * SECOND;
+/// How often that is doubled: up to 64 seconds (RFC 2131 §4.1).
+const DOUBLINGS: u32 = 5;
 /// How often an address that was offered is asked for.
-const REQUESTS: u8 = 5;
+const REQUESTS: u32 = 5;
 /// How long to wait at least before a renewal is asked for again (RFC 2131
 /// §4.4.5), in microseconds.
 const RENEWAL_MICROS: u64 = 60 * SECOND;
@@ -72,6 +74,8 @@ pub struct Dhcp {
     /// When this was begun, and when there is something to do.
     began: u64,
     due: u64,
+    /// Messages that were sent since.
+    tries: u32,
     change: Option<Change>,
 }
 
@@ -79,12 +83,8 @@ pub struct Dhcp {
 enum State {
     /// It looks for servers.
     Selecting,
-    /// It asks for what was offered; so many times more.
-    Requesting {
-        address: Ipv4Addr,
-        server: [u8; 4],
-        left: u8,
-    },
+    /// It asks for what was offered.
+    Requesting { address: Ipv4Addr, server: [u8; 4] },
     /// It has a lease.
     Bound(Lease),
 }
@@ -161,6 +161,7 @@ impl Dhcp {
             transaction: 0,
             began: 0,
             due: 0,
+            tries: 0,
             change: None,
         };
         dhcp.begin(State::Selecting, 0);
@@ -206,14 +207,13 @@ impl Dhcp {
         match (self.state, reply.kind) {
             (State::Selecting, kind::OFFER) => {
                 if let Some(server) = reply.server {
-                    self.state = State::Requesting {
-                        address,
-                        server,
-                        left: REQUESTS,
-                    };
+                    self.state = State::Requesting { address, server };
+                    self.tries = 0;
                     self.due = now;
                 }
             }
+            // What was not asked for is nobody's to give or to take.
+            (_, kind::ACK | kind::NAK) if self.tries == 0 => {}
             (State::Requesting { server, .. }, kind::ACK | kind::NAK)
                 if reply.server.is_some_and(|other| other != server) => {}
             (State::Requesting { .. } | State::Bound(_), kind::ACK) => {
@@ -226,9 +226,13 @@ impl Dhcp {
 
     /// Takes a lease.
     fn take(&mut self, address: Ipv4Addr, reply: &Reply, from: EthernetAddress, now: u64) {
-        let Some(mask) = reply.mask.map(u32::from_be_bytes) else {
-            return;
+        // That of the address's class for who does not say (RFC 791 §3.2).
+        let class = match address.octets()[0] {
+            0..128 => [255, 0, 0, 0],
+            128..192 => [255, 255, 0, 0],
+            _ => [255, 255, 255, 0],
         };
+        let mask = u32::from_be_bytes(reply.mask.unwrap_or(class));
         if mask.count_ones() != mask.leading_ones() {
             return;
         }
@@ -280,15 +284,21 @@ impl Dhcp {
 
     /// Begins something new, with a transaction of its own.
     fn begin(&mut self, state: State, due: u64) {
+        self.transaction = self.draw();
+        self.tries = 0;
+        self.state = state;
+        self.began = due;
+        self.due = due;
+    }
+
+    /// A random number.
+    fn draw(&mut self) -> u32 {
         // Knuth's MMIX generator, of which the upper half is good.
         self.random = self
             .random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        self.transaction = (self.random >> 32) as u32;
-        self.state = state;
-        self.began = due;
-        self.due = due;
+        (self.random >> 32) as u32
     }
 
     /// Writes a message, if it is time for one.
@@ -302,11 +312,16 @@ impl Dhcp {
             self.change = Some(Change::Lost);
             self.begin(State::Selecting, now);
         }
-        self.due = now.saturating_add(RETRY_MICROS);
-        match &mut self.state {
+        // A second more or less, so that not all ask at once.
+        let wait = RETRY_MICROS << self.tries.min(DOUBLINGS);
+        let jitter = (u64::from(self.draw()) * 2 * SECOND) >> 32;
+        self.due = now.saturating_add(wait - SECOND + jitter);
+        match self.state {
             State::Selecting => {}
-            State::Requesting { left: 0, .. } => return self.begin(State::Selecting, now),
-            State::Requesting { left, .. } => *left -= 1,
+            State::Requesting { .. } if self.tries == REQUESTS => {
+                return self.begin(State::Selecting, now);
+            }
+            State::Requesting { .. } => {}
             State::Bound(lease) => {
                 let limit = match now < lease.rebinding {
                     true => lease.rebinding,
@@ -316,6 +331,7 @@ impl Dhcp {
                 self.due = now.saturating_add(wait).min(limit);
             }
         }
+        self.tries = self.tries.saturating_add(1);
         self.write(link, out, now);
     }
 
@@ -407,5 +423,57 @@ impl Dhcp {
         if let Some(place) = datagram.get_mut(6..8) {
             place.copy_from_slice(&sum.to_be_bytes());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nic::Capabilities;
+    use std::vec::Vec;
+
+    /// A server's message, by somebody who knows the transaction.
+    fn message(dhcp: &Dhcp, link: &Link, kind: u8, last: u8) -> Vec<u8> {
+        let mut message = [0; FIXED_BYTES].to_vec();
+        message[0] = 2;
+        message[4..8].copy_from_slice(&dhcp.transaction.to_be_bytes());
+        message[16..20].copy_from_slice(&[192, 0, 2, last]);
+        message[28..34].copy_from_slice(&link.mac.0);
+        message[236..].copy_from_slice(&COOKIE);
+        message.extend([option::KIND, 1, kind, option::SERVER, 4, 192, 0, 2, 1]);
+        message.extend([option::MASK, 4, 255, 255, 255, 0, option::END]);
+        message
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_not_taken() {
+        let link = Link::new(&Capabilities {
+            mac: [2, 0, 0, 0, 0, 1],
+            mtu: 1500,
+            completes_checksums: false,
+            slices: 0,
+        });
+        let mut out = Out::new(1500);
+        let mut dhcp = Dhcp::new(7);
+        let mut say = |dhcp: &mut Dhcp, asks: bool, kind: u8, last: u8| {
+            let now = dhcp.due().min(1 << 40);
+            if asks {
+                dhcp.egress(&link, &mut out, now);
+            }
+            let message = message(dhcp, &link, kind, last);
+            dhcp.ingest(&message, EthernetAddress([2; 6]), &link, now);
+            dhcp.poll()
+        };
+        assert_eq!(say(&mut dhcp, true, kind::OFFER, 77), None);
+        // It is to ask for this one yet.
+        assert_eq!(say(&mut dhcp, false, kind::ACK, 77), None);
+        let leased = Change::Leased(Ipv4Cidr::new(Ipv4Addr::new(192, 0, 2, 77), 24));
+        assert_eq!(say(&mut dhcp, true, kind::ACK, 77), Some(leased));
+        // It has one, and asks for nothing.
+        assert_eq!(say(&mut dhcp, false, kind::ACK, 66), None);
+        assert_eq!(say(&mut dhcp, false, kind::NAK, 66), None);
+        // It renews it.
+        assert_eq!(say(&mut dhcp, true, kind::ACK, 77), Some(leased));
+        assert_eq!(say(&mut dhcp, true, kind::NAK, 77), Some(Change::Lost));
     }
 }

@@ -4,7 +4,9 @@
 //! Fragments are not reassembled: TCP does not make them, and a datagram that
 //! needs them is larger than anything that is asked of this server.
 
-use crate::icmp;
+#[cfg(feature = "ipv6")]
+use crate::extensions::Upper;
+use crate::icmp::{self, Refusal};
 use crate::tcp::segment::Segment;
 use crate::wire::{ETHERNET_BYTES, ICMP, IPV4_BYTES, TCP, UDP, checksum, fold, sum};
 #[cfg(feature = "ipv6")]
@@ -44,18 +46,33 @@ pub enum Kind<'f> {
     /// A router asks who is in which group.
     #[cfg(feature = "ipv6")]
     GroupQuery,
-    /// A router's word that packets of this connection are too large for it:
-    /// the segment that was, as far as its ports.
-    TooBig(Flow),
+    /// A router's word that a packet of this connection was too large for it.
+    TooBig {
+        /// Whose it was.
+        flow: Flow,
+        /// With which sequence number it began.
+        seq: u32,
+        /// How many bytes the router takes, or 0 if it does not say.
+        mtu: u16,
+    },
     /// An echo request, or a packet of a protocol that nobody speaks here.
     Other {
         /// Where the packet comes from.
         source: IpAddress,
         /// Where it goes.
         destination: IpAddress,
-        /// The echo request, its checksum not looked at.
-        echo: Option<&'f [u8]>,
+        /// What it is answered with.
+        asks: Asks<'f>,
     },
+}
+
+/// What ICMP answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks<'f> {
+    /// An echo request, its checksum not looked at.
+    Echo(&'f [u8]),
+    /// A packet that cannot be taken.
+    Refusal(Refusal),
 }
 
 /// The two ends of a connection.
@@ -150,21 +167,25 @@ fn ipv4(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
         UDP => udp(payload, source, destination),
         ICMP => {
             // Fragmentation needed (RFC 792).
-            if let [3, 4, _, _, _, _, _, _, original @ ..] = payload {
+            if let [3, 4, _, _, _, _, m1, m2, original @ ..] = payload {
                 let header = usize::from(original.first()? & 0xf) * 4;
-                let ports = original.get(header.max(IPV4_BYTES)..)?;
+                let segment = original.get(header.max(IPV4_BYTES)..)?;
                 let is_tcp = original.get(9) == Some(&TCP);
                 if !is_tcp || !icmp::is_right(payload, source, destination) {
                     return None;
                 }
-                return Flow::of_own(addresses(original)?, ports).map(Kind::TooBig);
+                let mtu = u16::from_be_bytes([*m1, *m2]);
+                return too_big(addresses(original)?, segment, mtu);
             }
             echo(payload, source, destination)
         }
         _ => Some(Kind::Other {
             source,
             destination,
-            echo: None,
+            asks: Asks::Refusal(Refusal {
+                code: 2,
+                pointer: 0,
+            }),
         }),
     }
 }
@@ -173,7 +194,7 @@ fn echo(message: &[u8], source: IpAddress, destination: IpAddress) -> Option<Kin
     icmp::is_request(message, source).then_some(Kind::Other {
         source,
         destination,
-        echo: Some(message),
+        asks: Asks::Echo(message),
     })
 }
 
@@ -185,47 +206,28 @@ fn addresses_6(header: &[u8]) -> Option<(Ipv6Addr, Ipv6Addr)> {
     Some((source.into(), destination.into()))
 }
 
-/// Whether all options of a hop-by-hop header may be passed over (RFC 8200
-/// §4.2).
-#[cfg(feature = "ipv6")]
-fn may_be_passed(mut options: &[u8]) -> bool {
-    const ROUTER_ALERT: u8 = 5;
-    while let [kind, rest @ ..] = options {
-        options = match (kind, rest) {
-            // One byte of padding.
-            (0, _) => rest,
-            (kind, [length, rest @ ..]) if kind >> 6 == 0 || *kind == ROUTER_ALERT => {
-                let Some(rest) = rest.get(usize::from(*length)..) else {
-                    return false;
-                };
-                rest
-            }
-            _ => return false,
-        };
-    }
-    true
-}
-
 #[cfg(feature = "ipv6")]
 fn ipv6(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
-    const HOP_BY_HOP: u8 = 0;
     let (header, rest) = bytes.split_first_chunk::<IPV6_BYTES>()?;
-    let &[first, _, _, _, l1, l2, mut protocol, hops, ..] = header;
+    let &[first, _, _, _, l1, l2, next, hops, ..] = header;
     if first >> 4 != 6 {
         return None;
     }
     let (from, to) = addresses_6(header)?;
     let (source, destination) = (IpAddress::Ipv6(from), IpAddress::Ipv6(to));
-    let mut payload = rest.get(..usize::from(u16::from_be_bytes([l1, l2])))?;
-    // The one extension header that every packet may have.
-    if protocol == HOP_BY_HOP {
-        let &[next, length] = payload.first_chunk()?;
-        let (options, rest) = payload.split_at_checked(8 * (usize::from(length) + 1))?;
-        if !may_be_passed(options.get(2..)?) {
-            return None;
-        }
-        protocol = next;
-        payload = rest;
+    let payload = rest.get(..usize::from(u16::from_be_bytes([l1, l2])))?;
+    let Upper {
+        protocol,
+        payload,
+        refusal,
+        is_fragment,
+    } = Upper::find(next, payload)?;
+    if let Some(refusal) = refusal {
+        return Some(Kind::Other {
+            source,
+            destination,
+            asks: Asks::Refusal(refusal),
+        });
     }
     match protocol {
         TCP => tcp(payload, source, destination, checked),
@@ -234,10 +236,12 @@ fn ipv6(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
             let is_right = || icmp::is_right(payload, source, destination);
             match payload {
                 // A neighbor solicitation: nobody from beyond the link may send
-                // one (RFC 4861 §7.1.1).
+                // one (RFC 4861 §7.1.1), and none comes in fragments (RFC 6980 §5).
                 [135, 0, _, _, _, _, _, _, rest @ ..] => {
                     let target: [u8; 16] = *rest.first_chunk()?;
-                    (hops == 255 && is_right()).then_some(Kind::Solicitation(Solicitation {
+                    let options = rest.get(target.len()..)?;
+                    let is_near = hops == 255 && !is_fragment && are_options(options);
+                    (is_near && is_right()).then_some(Kind::Solicitation(Solicitation {
                         source: from,
                         target: target.into(),
                     }))
@@ -248,25 +252,54 @@ fn ipv6(bytes: &[u8], checked: bool) -> Option<Kind<'_>> {
                     (is_near && is_right()).then_some(Kind::GroupQuery)
                 }
                 // Packet too big.
-                [2, _, _, _, _, _, _, _, original @ ..] => {
-                    let ports = original.get(IPV6_BYTES..)?;
+                [2, _, _, _, m1, m2, m3, m4, original @ ..] => {
+                    let segment = original.get(IPV6_BYTES..)?;
                     if original.get(6) != Some(&TCP) || !is_right() {
                         return None;
                     }
                     let (from, to) = addresses_6(original)?;
-                    Flow::of_own((from.into(), to.into()), ports).map(Kind::TooBig)
+                    let mtu = u32::from_be_bytes([*m1, *m2, *m3, *m4]);
+                    let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
+                    too_big((from.into(), to.into()), segment, mtu)
                 }
                 _ => echo(payload, source, destination),
             }
         }
-        // Nothing follows (RFC 8200 §4.7).
-        59 => None,
-        _ => Some(Kind::Other {
-            source,
-            destination,
-            echo: None,
-        }),
+        // Nothing follows (RFC 8200 §4.7); what else there is was refused.
+        _ => None,
     }
+}
+
+/// Whether options of neighbor discovery have lengths, which are in units of 8
+/// bytes (RFC 4861 §4.6).
+#[cfg(feature = "ipv6")]
+fn are_options(mut options: &[u8]) -> bool {
+    while let [_, length, ..] = options {
+        match options.get(8 * usize::from(*length)..) {
+            Some(rest) if *length > 0 => options = rest,
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// What a router says of a segment that this side sent, and that begins so.
+fn too_big<'f>(
+    (source, destination): (IpAddress, IpAddress),
+    segment: &[u8],
+    mtu: u16,
+) -> Option<Kind<'f>> {
+    let &[s1, s2, d1, d2, q1, q2, q3, q4] = segment.first_chunk()?;
+    Some(Kind::TooBig {
+        flow: Flow {
+            remote: destination,
+            local: source,
+            remote_port: u16::from_be_bytes([d1, d2]),
+            local_port: u16::from_be_bytes([s1, s2]),
+        },
+        seq: u32::from_be_bytes([q1, q2, q3, q4]),
+        mtu,
+    })
 }
 
 fn tcp(bytes: &[u8], source: IpAddress, destination: IpAddress, checked: bool) -> Option<Kind<'_>> {
@@ -324,16 +357,5 @@ impl Flow {
         let ports = u32::from(self.remote_port) << 16 | u32::from(self.local_port);
         hasher.write_u64(u64::from(ports) << 32 | u64::from(number));
         hasher.finish()
-    }
-
-    /// The flow of a segment that this side sent; `ports` is its beginning.
-    fn of_own((source, destination): (IpAddress, IpAddress), ports: &[u8]) -> Option<Self> {
-        let &[s1, s2, d1, d2] = ports.first_chunk()?;
-        Some(Self {
-            remote: destination,
-            local: source,
-            remote_port: u16::from_be_bytes([d1, d2]),
-            local_port: u16::from_be_bytes([s1, s2]),
-        })
     }
 }

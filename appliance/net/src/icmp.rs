@@ -17,8 +17,7 @@ struct Types {
     protocol: u8,
     request: u8,
     reply: u8,
-    /// Type, code and, in its last byte, where the packet names its protocol.
-    refusal: [u8; HEAD_BYTES],
+    refusal: u8,
 }
 
 fn types(address: IpAddress) -> Types {
@@ -27,16 +26,25 @@ fn types(address: IpAddress) -> Types {
             protocol: ICMP,
             request: 8,
             reply: 0,
-            refusal: [3, 2, 0, 0, 0, 0, 0, 0],
+            refusal: 3,
         },
         #[cfg(feature = "ipv6")]
         IpAddress::Ipv6(_) => Types {
             protocol: crate::wire::ICMPV6,
             request: 128,
             reply: 129,
-            refusal: [4, 1, 0, 0, 0, 0, 0, 6],
+            refusal: 4,
         },
     }
+}
+
+/// What is wrong with a packet (RFC 792; RFC 4443 §3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The code of the message.
+    pub code: u8,
+    /// Where in the packet it is, in bytes; 0 for IPv4, which does not say.
+    pub pointer: u16,
 }
 
 /// Whether a message is an echo request.
@@ -83,15 +91,18 @@ pub fn echo(
     emit(head, data, (destination, source), sender, link, out);
 }
 
-/// Says that nobody here speaks the protocol of a packet.
+/// Says what is wrong with a packet.
 pub fn refuse(
     frame: &Frame<'_>,
+    refusal: Refusal,
     (source, destination): (IpAddress, IpAddress),
     link: &Link,
     out: &mut Out,
 ) {
     let quoted = frame.packet.get(..QUOTED_BYTES).unwrap_or(frame.packet);
-    let head = types(source).refusal;
+    let [high, low] = refusal.pointer.to_be_bytes();
+    let kind = types(source).refusal;
+    let head = [kind, refusal.code, 0, 0, 0, 0, high, low];
     emit(head, quoted, (destination, source), frame.sender, link, out);
 }
 

@@ -36,7 +36,8 @@
 //!
 //! # What is not here
 //!
-//! Fragments are dropped, in both protocols. IPv6 addresses come from `ip6=`
+//! Fragments are dropped, in both protocols, but for those of IPv6 that are a
+//! whole packet. IPv6 addresses come from `ip6=`
 //! alone. TCP has no selective acknowledgements and does not scale windows: what
 //! is on its way to a client is at most 64 kB.
 #![no_std]
@@ -55,6 +56,8 @@ mod console;
 mod dhcp;
 #[cfg(feature = "dns")]
 mod dns;
+#[cfg(feature = "ipv6")]
+mod extensions;
 mod frame;
 #[cfg(feature = "ipv6")]
 mod groups;

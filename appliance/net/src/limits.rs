@@ -100,5 +100,11 @@ pub const TIME_WAIT_MICROS: u64 = 10 * SECOND;
 /// How long answers in flight may take once the server is to stop.
 pub const STOP_MICROS: u64 = 10 * SECOND;
 
+/// How many packets are refused over ICMP at once, and how soon one more is, in
+/// microseconds (RFC 1812 §4.3.2.8, RFC 4443 §2.4(f)).
+pub const REFUSALS: u64 = 10;
+/// See [`REFUSALS`].
+pub const REFUSAL_MICROS: u64 = SECOND / 10;
+
 /// When to try again after the interface had no room.
 pub const FULL_MICROS: u64 = 1000;

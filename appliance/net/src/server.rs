@@ -4,11 +4,11 @@ use crate::clock::Clock;
 use crate::console::Console;
 #[cfg(feature = "dhcp")]
 use crate::dhcp::{Change, Dhcp};
-use crate::frame::{Flow, Frame, Kind};
+use crate::frame::{Asks, Flow, Frame, Kind};
 #[cfg(feature = "ipv6")]
 use crate::groups;
 use crate::icmp;
-use crate::limits::{FRAMES_PER_TURN, STOP_MICROS};
+use crate::limits::{FRAMES_PER_TURN, REFUSAL_MICROS, REFUSALS, STOP_MICROS};
 use crate::link::Link;
 use crate::neighbor;
 use crate::nic::Nic;
@@ -57,6 +57,8 @@ pub struct Server<'b> {
     dhcp: Option<Dhcp>,
     out: Out,
     clock: Clock,
+    /// When as many packets may be refused again as at the start.
+    refusals_at: u64,
     /// Whether the IPv4 address is new.
     announce_ipv4: bool,
     /// Whether the IPv6 address is new.
@@ -91,6 +93,7 @@ impl<'b> Server<'b> {
             dhcp,
             out,
             clock: Clock::new(),
+            refusals_at: 0,
             announce_ipv4: true,
             #[cfg(feature = "ipv6")]
             announce_ipv6: true,
@@ -226,19 +229,27 @@ impl<'b> Server<'b> {
             }
             #[cfg(feature = "ipv6")]
             Kind::GroupQuery => groups::report(groups::Reason::Asked, link, out),
-            Kind::TooBig(flow) => self.tcp.too_big(flow),
+            Kind::TooBig { flow, seq, mtu } => self.tcp.too_big(flow, *seq, *mtu),
             // Groups are answered by nobody: there is nothing to be found out,
             // and a reflector to be gained.
             Kind::Other {
                 source,
                 destination,
-                echo,
+                asks,
             } => {
                 let ends = (*source, *destination);
-                if is_answered(*source, *destination) {
-                    match echo {
-                        Some(message) => icmp::echo(message, ends, frame.sender, link, out),
-                        None => icmp::refuse(&frame, ends, link, out),
+                if !is_answered(*source, *destination) {
+                    return None;
+                }
+                match *asks {
+                    Asks::Echo(message) => icmp::echo(message, ends, frame.sender, link, out),
+                    Asks::Refusal(refusal) => {
+                        let now = self.clock.micros();
+                        let at = self.refusals_at.max(now);
+                        if at - now <= (REFUSALS - 1) * REFUSAL_MICROS {
+                            self.refusals_at = at + REFUSAL_MICROS;
+                            icmp::refuse(&frame, refusal, ends, link, out);
+                        }
                     }
                 }
             }

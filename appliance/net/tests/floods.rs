@@ -191,6 +191,107 @@ fn a_client_has_as_many_connections_as_the_site_says() {
 }
 
 #[test]
+fn handshakes_at_once_are_no_way_round_the_limit() {
+    let limits = Limits {
+        per_address: 2,
+        ..Limits::DEFAULT
+    };
+    let mut bench = Bench::new(&setup(bundle_with(100_000, limits), WORDS));
+    let mut other = Peer::open(&mut bench, address(2), 4000).unwrap();
+    let mut peers = vec![];
+    for port in 4000..4010 {
+        let answers = bench.segments(Segment::syn(address(1), port, 1000).frame());
+        peers.push(Peer {
+            from: address(1),
+            port,
+            seq: 1001,
+            ack: answers[0].seq.wrapping_add(1),
+        });
+    }
+    // All are completed in one turn.
+    for peer in &peers {
+        let frame = peer.segment(b"").frame();
+        bench.nic.incoming.push_back((frame, false));
+    }
+    bench.poll();
+    bench.nic.outgoing.clear();
+    let mut ask = |peer: &mut Peer| peer.ask(&mut bench, GET).ends_with(&body(4000));
+    let served: Vec<_> = peers.iter_mut().map(&mut ask).collect();
+    assert_eq!(served.iter().filter(|served| **served).count(), 2);
+    assert!(served.ends_with(&[true, true]), "{served:?}");
+    assert!(ask(&mut other));
+}
+
+#[test]
+fn a_syn_in_anothers_name_ends_nothing() {
+    let limits = Limits {
+        per_address: 2,
+        ..Limits::DEFAULT
+    };
+    let mut bench = Bench::new(&setup(bundle_with(100_000, limits), WORDS));
+    let mut peers = [4000, 4001].map(|port| Peer::open(&mut bench, address(1), port).unwrap());
+    for port in 5000..5010 {
+        bench.give(Segment::syn(address(1), port, 1000).frame());
+    }
+    for peer in &mut peers {
+        assert!(peer.ask(&mut bench, GET).ends_with(&body(4000)));
+    }
+}
+
+#[test]
+fn no_time_out_is_told_in_the_midst_of_an_answer() {
+    let long = |head: &str| {
+        let mut request = head.as_bytes().to_vec();
+        while request.len() < 6000 {
+            request.extend(b"X-Filler: ");
+            request.extend([b'x'; 500]);
+            request.extend(b"\r\n");
+        }
+        request.extend(b"\r\n");
+        request
+    };
+    // Answers that do not fit into the window, and whole ones whose end nobody
+    // acknowledges.
+    let kinds = [
+        ("GET /picture HTTP/1.1\r\nHost: h\r\n", 100_000),
+        (
+            "GET /page HTTP/1.1\r\nHost: h\r\nConnection: close\r\n",
+            4000,
+        ),
+    ];
+    for (head, bytes) in kinds {
+        let mut bench = Bench::new(&setup(bundle(100_000), WORDS));
+        let request = long(head);
+        let (most, last) = request.split_at(request.len() - 100);
+        let mut peers = vec![];
+        for number in 0..16 {
+            let mut peer = Peer::open(&mut bench, address(10 + number), 4000).unwrap();
+            assert!(peer.deliver(&mut bench, most).is_empty());
+            let narrow = Segment {
+                window: 5000,
+                ..peer.segment(last)
+            };
+            let answers = bench.segments(narrow.frame());
+            peer.seq += 100;
+            let mut came = vec![];
+            peer.take(&answers, &mut came);
+            peers.push((peer, came));
+        }
+        // By then each would have kept its buffer for too long.
+        bench.pass(3);
+        let mut other = Peer::open(&mut bench, address(1), 4000).unwrap();
+        let came = other.deliver(&mut bench, &request);
+        assert!(came.starts_with(b"HTTP/1.1 200 ") && came.ends_with(&body(bytes)));
+        for (peer, came) in &mut peers {
+            came.extend(peer.ask(&mut bench, b""));
+            let heads = came.windows(9).filter(|at| at == b"HTTP/1.1 ").count();
+            assert_eq!(heads, 1);
+            assert!(came.ends_with(&body(bytes)), "{} bytes", came.len());
+        }
+    }
+}
+
+#[test]
 fn a_syn_flood_takes_nothing_from_who_is_there() {
     let mut bench = Bench::new(&setup(bundle(100_000), WORDS));
     let mut old = Peer::open(&mut bench, address(1), 4000).unwrap();
@@ -238,8 +339,16 @@ fn closed_connections_do_not_starve_new_ones() {
     }
     assert!(bench.now - start < 10_000_000);
     // The same port again, while the connection before is remembered.
-    for _ in 0..3 {
-        let mut peer = Peer::open(&mut bench, address(1999), 4000).expect("the same again");
+    for number in 1..4 {
+        let syn = Segment::syn(address(1999), 4000, 1000 + number * 100_000);
+        let answer = bench.segments(syn.frame()).remove(0);
+        assert!(answer.syn, "the same again");
+        let mut peer = Peer {
+            from: address(1999),
+            port: 4000,
+            seq: syn.seq + 1,
+            ack: answer.seq.wrapping_add(1),
+        };
         assert!(peer.ask(&mut bench, request).ends_with(&body(4000)));
         let fin = Segment {
             control: TcpControl::Fin,

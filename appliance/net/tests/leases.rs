@@ -48,6 +48,18 @@ fn message(frame: &[u8]) -> Option<Message> {
 
 /// An answer, as a frame to all.
 fn answer(to: &Message, kind: DhcpMessageType, address: Ipv4Addr, seconds: u32) -> Vec<u8> {
+    let mask = Ipv4Addr::new(255, 255, 255, 0);
+    answer_of(to, kind, address, seconds, Some(mask))
+}
+
+/// The same with this mask.
+fn answer_of(
+    to: &Message,
+    kind: DhcpMessageType,
+    address: Ipv4Addr,
+    seconds: u32,
+    mask: Option<Ipv4Addr>,
+) -> Vec<u8> {
     let repr = DhcpRepr {
         message_type: kind,
         transaction_id: to.transaction,
@@ -57,7 +69,7 @@ fn answer(to: &Message, kind: DhcpMessageType, address: Ipv4Addr, seconds: u32) 
         your_ip: address,
         server_ip: GIVER,
         router: Some(GIVER),
-        subnet_mask: Some(Ipv4Addr::new(255, 255, 255, 0)),
+        subnet_mask: mask,
         relay_agent_ip: Ipv4Addr::UNSPECIFIED,
         broadcast: true,
         requested_ip: None,
@@ -248,9 +260,26 @@ fn without_any_word_the_address_comes_from_dhcp() {
 #[test]
 fn nobody_answers_for_a_while() {
     let mut bench = start("ip=dhcp");
-    let frames = bench.pass(60);
-    let asked = frames.iter().filter_map(|frame| message(frame)).count();
-    assert!((10..60).contains(&asked), "{asked}");
+    // After about 2, 4, 8, 16, 32, and then always 64 seconds, more or less one.
+    let mut times = vec![];
+    let start = bench.now;
+    while bench.now < start + 400_000_000 {
+        bench.poll();
+        let frames = bench.nic.outgoing.drain(..);
+        if frames.filter_map(|frame| message(&frame)).count() > 0 {
+            times.push(bench.now);
+        }
+        let deadline = bench.last.deadline_micros.expect("it asks again");
+        bench.now = deadline.max(bench.now + 1);
+    }
+    let waits: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(waits.len() > 8, "{waits:?}");
+    for (number, wait) in waits.iter().enumerate() {
+        let usual = 2_000_000_u64 << number.min(5);
+        assert!(wait.abs_diff(usual) <= 1_000_000, "{waits:?}");
+    }
+    // Not all clients ask at the same time.
+    assert!(waits.iter().any(|wait| wait % 1_000_000 != 0));
     assert!(bench.console.0.is_empty());
     assert!(start_over(&mut bench, ADDRESS) > 0);
     assert_eq!(bench.console.of(Line::Listening).len(), 1);
@@ -340,6 +369,32 @@ fn a_lease_is_renewed_and_an_address_that_is_refused_ends() {
     bench.give(answer(&asked, DhcpMessageType::Nak, ADDRESS, 600));
     assert_eq!(bench.console.of(Line::Notice).len(), 1);
     assert!(start_over(&mut bench, ADDRESS) > 0);
+}
+
+#[test]
+fn who_says_no_mask_means_that_of_the_class() {
+    for (address, last) in [
+        (Ipv4Addr::new(10, 1, 2, 3), Ipv4Addr::new(10, 255, 255, 255)),
+        (
+            Ipv4Addr::new(172, 16, 2, 3),
+            Ipv4Addr::new(172, 16, 255, 255),
+        ),
+        (Ipv4Addr::new(192, 0, 2, 3), Ipv4Addr::new(192, 0, 2, 255)),
+    ] {
+        for (leased, listens) in [(address, 1), (last, 0)] {
+            let mut bench = start("ip=dhcp");
+            bench.poll();
+            for kind in [DhcpMessageType::Offer, DhcpMessageType::Ack] {
+                let frames: Vec<_> = bench.nic.outgoing.drain(..).collect();
+                let asked = frames.iter().find_map(|frame| message(frame)).unwrap();
+                let said = answer_of(&asked, kind, leased, 600, None);
+                bench.nic.incoming.push_back((said, false));
+                bench.poll();
+            }
+            let lines = bench.console.of(Line::Listening).len();
+            assert_eq!(lines, listens, "{leased}");
+        }
+    }
 }
 
 #[test]

@@ -85,6 +85,14 @@ fn neighbor_solicitations_are_answered() {
     // Not from beyond the link, and not for others.
     assert!(bench.give(solicit(SERVER_6, HERE_6, 64)).is_empty());
     assert!(bench.give(solicit(HERE_6, HERE_6, 255)).is_empty());
+    // Nor with an option that has no length, or more than there is (§7.1.1).
+    for length in [0, 2] {
+        let mut odd = solicit(SERVER_6, HERE_6, 255);
+        odd[79] = length;
+        let to = Ipv6Packet::new_unchecked(&odd[14..]).dst_addr();
+        Icmpv6Packet::new_unchecked(&mut odd[54..]).fill_checksum(&HERE_6, &to);
+        assert!(bench.give(odd).is_empty(), "{length}");
+    }
 }
 
 #[test]
@@ -308,6 +316,160 @@ fn a_router_that_says_too_big_is_believed() {
             "{lengths:?}"
         );
     }
+}
+
+/// A router's word that the IPv4 packet in a frame is too large.
+fn too_big(frame: &[u8], mtu: u16) -> Vec<u8> {
+    let router = Ipv4Addr::new(192, 0, 2, 1);
+    let (from, to) = (router.into(), SERVER.into());
+    ip(from, to, IpProtocol::Icmp, 8 + 28, 64, |bytes| {
+        bytes[..6].copy_from_slice(&[3, 4, 0, 0, 0, 0]);
+        bytes[6..8].copy_from_slice(&mtu.to_be_bytes());
+        bytes[8..].copy_from_slice(&frame[14..42]);
+        Icmpv4Packet::new_unchecked(bytes).fill_checksum();
+    })
+}
+
+#[test]
+fn ipv4_paths_are_as_narrow_as_routers_say() {
+    // 576 for one that does not say, and never less.
+    for (mtu, longest) in [(1280, 1280), (700, 700), (0, 576), (68, 576)] {
+        let mut bench = bench();
+        let (_, sent) = ask(&mut bench, FAR.into());
+        let large = sent.iter().find(|frame| frame.len() > 1300).unwrap();
+        assert!(bench.give(too_big(large, mtu)).is_empty());
+        let again = bench.pass(3);
+        let lengths = again.iter().map(|frame| frame.len() - 14);
+        assert_eq!(lengths.max(), Some(longest), "{mtu}");
+    }
+}
+
+#[test]
+fn who_has_not_seen_the_packet_is_not_believed_that_it_was_too_large() {
+    for change in [1 << 20, -(1 << 20), 100_000] {
+        let mut bench = bench();
+        let (_, sent) = ask(&mut bench, FAR.into());
+        let large = sent.iter().find(|frame| frame.len() > 1300).unwrap();
+        let mut guess = large.clone();
+        let mut tcp = TcpPacket::new_unchecked(&mut guess[34..]);
+        let seq = tcp.seq_number().0.wrapping_add(change);
+        tcp.set_seq_number(TcpSeqNumber(seq));
+        assert!(bench.give(too_big(&guess, 576)).is_empty());
+        let again = bench.pass(3);
+        assert!(again.iter().any(|frame| frame.len() == large.len()));
+    }
+}
+
+#[test]
+fn refusals_are_few() {
+    let mut bench = bench();
+    let packets = [
+        (IpAddress::from(FAR), SERVER.into()),
+        (HERE_6.into(), SERVER_6.into()),
+    ];
+    for (from, to) in packets {
+        let frame = ip(from, to, IpProtocol::from(132), 20, 64, |_| {});
+        for pause in [0, 300_000, 5_000_000] {
+            bench.now += pause;
+            let answers: usize = (0..50).map(|_| bench.give(frame.clone()).len()).sum();
+            let expected = if pause == 300_000 { 3 } else { 10 };
+            assert_eq!(answers, expected, "{from} {pause}");
+        }
+        bench.now += 5_000_000;
+    }
+    // What is asked is answered.
+    for _ in 0..50 {
+        assert_eq!(bench.give(ping(HERE.into(), b"data")).len(), 1);
+    }
+}
+
+/// What comes of an echo request behind extension headers.
+#[derive(Debug, PartialEq, Eq)]
+enum Came {
+    Reply,
+    Nothing,
+    /// A parameter problem: its code and pointer.
+    Problem(u8, u32),
+}
+
+/// A packet of these headers, the first of this kind, before an ICMPv6 message.
+fn extended(first: u8, headers: &[u8], message: &[u8]) -> Vec<u8> {
+    let length = headers.len() + message.len();
+    let (from, to) = (HERE_6.into(), SERVER_6.into());
+    ip(from, to, IpProtocol::from(first), length, 64, |bytes| {
+        bytes[..headers.len()].copy_from_slice(headers);
+        bytes[headers.len()..].copy_from_slice(message);
+    })
+}
+
+#[test]
+fn extension_headers_are_passed_over() {
+    let echo = ping(HERE_6.into(), b"data").split_off(54);
+    let mut nine = vec![];
+    for number in 0..9 {
+        nine.extend([if number < 8 { 60 } else { 58 }, 0, 1, 4, 0, 0, 0, 0]);
+    }
+    let cases: &[(u8, &[u8], Came)] = &[
+        (58, &[], Came::Reply),
+        // Hop-by-hop, destination options, a routing header that is done with,
+        // a fragment that is all of its packet.
+        (0, &[58, 0, 5, 2, 0, 0, 1, 0], Came::Reply),
+        (60, &[58, 0, 1, 4, 0, 0, 0, 0], Came::Reply),
+        (43, &[58, 0, 0, 0, 0, 0, 0, 0], Came::Reply),
+        (44, &[58, 0, 0, 0, 1, 2, 3, 4], Came::Reply),
+        (
+            0,
+            &[
+                60, 0, 1, 4, 0, 0, 0, 0, 44, 0, 1, 4, 0, 0, 0, 0, 58, 0, 0, 0, 9, 9, 9, 9,
+            ],
+            Came::Reply,
+        ),
+        (60, &nine[8..], Came::Reply),
+        (60, &nine, Came::Nothing),
+        // Parts of packets.
+        (44, &[58, 0, 0, 1, 1, 2, 3, 4], Came::Nothing),
+        (44, &[58, 0, 1, 0, 1, 2, 3, 4], Came::Nothing),
+        // Options that nobody knows: passed over, dropped, refused.
+        (60, &[58, 0, 0x1e, 4, 0, 0, 0, 0], Came::Reply),
+        (60, &[58, 0, 0x5e, 4, 0, 0, 0, 0], Came::Nothing),
+        (60, &[58, 0, 0x9e, 4, 0, 0, 0, 0], Came::Problem(2, 42)),
+        (0, &[58, 0, 0, 0xde, 3, 0, 0, 0], Came::Problem(2, 43)),
+        // Longer than their header.
+        (60, &[58, 0, 0x1e, 5, 0, 0, 0, 0], Came::Nothing),
+        // A route that is not at its end.
+        (43, &[58, 0, 0, 1, 0, 0, 0, 0], Came::Problem(0, 42)),
+        // Hop-by-hop where it may not be, and a protocol that nobody speaks.
+        (
+            60,
+            &[0, 0, 1, 4, 0, 0, 0, 0, 58, 0, 1, 4, 0, 0, 0, 0],
+            Came::Problem(1, 40),
+        ),
+        (60, &[132, 0, 1, 4, 0, 0, 0, 0], Came::Problem(1, 40)),
+        (132, &[], Came::Problem(1, 6)),
+        (
+            0,
+            &[60, 0, 1, 4, 0, 0, 0, 0, 132, 0, 1, 4, 0, 0, 0, 0],
+            Came::Problem(1, 48),
+        ),
+        (59, &[], Came::Nothing),
+    ];
+    for (first, headers, expected) in cases {
+        let answers = bench().give(extended(*first, headers, &echo));
+        let came = match answers.first().map(|frame| &frame[54..]) {
+            None => Came::Nothing,
+            Some([129, 0, ..]) => Came::Reply,
+            Some([4, code, _, _, p1, p2, p3, p4, ..]) => {
+                Came::Problem(*code, u32::from_be_bytes([*p1, *p2, *p3, *p4]))
+            }
+            Some(other) => panic!("{other:?}"),
+        };
+        assert_eq!(&came, expected, "{first} {headers:?}");
+    }
+    // Never an error about an error.
+    let mut error = echo;
+    error[0] = 1;
+    let odd = extended(60, &[58, 0, 0x9e, 4, 0, 0, 0, 0], &error);
+    assert!(bench().give(odd).is_empty());
 }
 
 #[test]

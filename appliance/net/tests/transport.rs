@@ -327,3 +327,100 @@ fn who_ends_at_the_same_time_is_remembered() {
     client.bench.pass(11);
     assert!(client.give(end)[0].rst);
 }
+
+#[test]
+fn what_is_out_of_place_in_a_handshake_is_told_so() {
+    let mut bench = Bench::new(&setup(bundle(4000), WORDS));
+    let syn = Segment::syn(HERE, 4000, 1000);
+    let first = bench.segments(syn.frame()).remove(0);
+    let beyond = Segment {
+        control: TcpControl::None,
+        seq: 1001 + 100_000,
+        ack: Some(first.seq.wrapping_add(1)),
+        payload: b"X",
+        ..syn
+    };
+    let answers = bench.segments(beyond.frame());
+    let [answer] = answers.as_slice() else {
+        panic!("{answers:?}");
+    };
+    assert!(!answer.syn && !answer.rst, "{answer:?}");
+    assert_eq!(
+        (answer.seq, answer.ack),
+        (first.seq.wrapping_add(1), Some(1001))
+    );
+    // Then there is nothing to do before the time-out.
+    bench.poll();
+    let deadline = bench.last.deadline_micros.expect("a time-out");
+    assert!(deadline > bench.now + 500_000, "{}", deadline - bench.now);
+}
+
+#[test]
+fn an_answer_to_a_syn_that_was_sent_twice_is_not_timed() {
+    let mut bench = Bench::new(&setup(bundle(100_000), WORDS));
+    let syn = Segment::syn(HERE, 4000, 1000);
+    bench.segments(syn.frame());
+    bench.now += 900_000;
+    let answer = bench.segments(syn.frame()).remove(0);
+    let mut client = Client {
+        bench,
+        seq: 1001,
+        ack: answer.seq.wrapping_add(1),
+        window: 65_000,
+    };
+    client.give(client.segment(b""));
+    client.ask();
+    // As for a path that nothing is known of.
+    let (at, _) = client.pass(2_000_000).remove(0);
+    assert_eq!(at / 10_000, 100);
+}
+
+#[test]
+fn after_a_pause_the_first_flight_is_as_in_the_beginning() {
+    let mut client = Client::new();
+    for pause in [0, 5_000_000] {
+        let flight = client.ask();
+        assert!(client.finish(flight).ends_with(&body(100_000)));
+        client.pass(pause);
+    }
+    assert_eq!(client.ask().len(), 10);
+}
+
+#[test]
+fn an_old_syn_does_not_open_a_remembered_connection() {
+    let mut client = Client::new();
+    let close = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    let answers = client.give(client.segment(close));
+    client.seq += close.len() as i32;
+    let last = answers.last().expect("an answer");
+    client.ack = last.seq.wrapping_add(last.payload.len() as i32 + 1);
+    let end = Segment {
+        control: TcpControl::Fin,
+        ..client.segment(b"")
+    };
+    client.give(end);
+    client.seq += 1;
+    // The very first one once more is told where things are.
+    let answers = client.give(Segment::syn(HERE, 4000, 1000));
+    assert_eq!(answers.len(), 1);
+    assert!(!answers[0].syn, "{answers:?}");
+    assert_eq!(answers[0].ack, Some(client.seq));
+    // A new one opens, and nothing of the old one is among its numbers.
+    let answers = client.give(Segment::syn(HERE, 4000, client.seq + 1));
+    assert!(answers[0].syn, "{answers:?}");
+    assert!(answers[0].seq.wrapping_sub(client.ack) > 0);
+}
+
+#[test]
+fn a_connection_that_is_reset_is_opened_again_in_the_same_turn() {
+    let mut client = Client::new();
+    let reset = Segment {
+        control: TcpControl::Rst,
+        ..client.segment(b"")
+    };
+    let frame = reset.frame();
+    client.bench.nic.incoming.push_back((frame, false));
+    let answers = client.give(Segment::syn(HERE, 4000, 77_000));
+    assert!(answers[0].syn, "{answers:?}");
+    assert_eq!(answers[0].ack, Some(77_001));
+}

@@ -93,6 +93,8 @@ pub struct Connection {
     /// When an acknowledgement is due.
     ack_at: u64,
     challenged: u64,
+    /// When numbers were sent last.
+    sent_at: u64,
     /// The congestion window and where its slow start ends, in bytes.
     congestion: u32,
     threshold: u32,
@@ -135,6 +137,7 @@ impl Connection {
             ended: false,
             ack_at: NEVER,
             challenged: 0,
+            sent_at: 0,
             congestion: 0,
             threshold: 0,
             duplicates: 0,
@@ -171,6 +174,17 @@ impl Connection {
         self.take_window(syn);
     }
 
+    /// Whether what begins with this number is newer than all that the client
+    /// has sent.
+    pub fn is_newer(&self, seq: u32) -> bool {
+        distance(seq, self.received) > 0
+    }
+
+    /// What is behind all numbers that were sent, and what may be on its way.
+    pub fn beyond(&self) -> u32 {
+        self.high.wrapping_add(1 << 16)
+    }
+
     /// Whether the client will send no more.
     pub fn is_ended(&self) -> bool {
         self.ended
@@ -189,6 +203,11 @@ impl Connection {
     /// The number up to which the client has acknowledged.
     pub fn acknowledged(&self) -> u32 {
         self.una
+    }
+
+    /// Whether this number was sent, and is not acknowledged.
+    pub fn is_in_flight(&self, seq: u32) -> bool {
+        seq.wrapping_sub(self.una) < self.high.wrapping_sub(self.una)
     }
 
     /// What a segment changes that is taken, and one that is not does not.
@@ -231,6 +250,7 @@ impl Connection {
         // Its SYN once more: the answer to it was lost.
         if self.state == State::SynReceived && segment.opens() && before == -1 {
             self.next = self.una;
+            self.timing.forget_sample();
             return Verdict::Done;
         }
         let length = segment.length() as i32;
@@ -416,7 +436,8 @@ impl Connection {
                 self.state = State::Closed;
                 Some((self.header(RST | ACK, self.high), 0, 0))
             }
-            State::SynReceived if self.next != self.una => None,
+            // The client is told what was expected of it (RFC 9293 §3.10.7.4).
+            State::SynReceived if self.next != self.una => self.acknowledgement(now),
             State::SynReceived => {
                 self.sent(self.una, 1, now);
                 Some((self.header(SYN | ACK, self.una), 0, 0))
@@ -444,6 +465,11 @@ impl Connection {
         let waiting = bytes.checked_sub(at)?;
         if waiting == 0 && !self.closing || self.closed {
             return None;
+        }
+        // What was known of the path is old after a pause (RFC 5681 §4.1).
+        if self.high == self.una && now.saturating_sub(self.sent_at) > self.timing.timeout() {
+            let first = FIRST_SEGMENTS * u32::from(self.mss);
+            self.congestion = self.congestion.min(first);
         }
         let left = match self.recovering {
             true => self.duplicates,
@@ -500,6 +526,7 @@ impl Connection {
         if distance(end, self.next) > 0 {
             self.next = end;
         }
+        self.sent_at = now;
         self.timing.start_if_idle(now);
     }
 

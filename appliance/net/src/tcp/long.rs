@@ -1,8 +1,9 @@
 //! Buffers for requests that are longer than a receive ring.
 //!
 //! Few requests are, so a few buffers are shared by all connections. Who gets
-//! one keeps it until its requests are answered, and who has kept one for
-//! longest loses it when there is none left for another.
+//! one keeps it until what came is answered, and who has kept one for longest
+//! over a request that is not all there loses it when there is none left for
+//! another.
 
 use crate::plan::LONG_REQUEST_BYTES;
 use alloc::vec;
@@ -85,9 +86,11 @@ impl LongRequests {
         true
     }
 
-    /// Who is to lose its buffer, if somebody has kept one for too long.
-    pub fn oldest(&self, now: u64) -> Option<u16> {
-        let oldest = self.0.iter().min_by_key(|long| long.since)?;
+    /// Who is to lose its buffer, if somebody has kept one for too long: of
+    /// those that may, which are the ones whose request is not all there.
+    pub fn oldest(&self, now: u64, may: impl Fn(u16) -> bool) -> Option<u16> {
+        let held = self.0.iter().filter(|long| long.owner.is_some_and(&may));
+        let oldest = held.min_by_key(|long| long.since)?;
         match now.saturating_sub(oldest.since) >= KEEP_MICROS {
             true => oldest.owner,
             false => None,

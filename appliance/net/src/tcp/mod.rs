@@ -34,9 +34,8 @@ use crate::turn::Turn;
 use crate::wire::Out;
 use alloc::vec;
 use alloc::vec::Vec;
-use connection::Verdict;
+use connection::{State, Verdict};
 use long::LongRequests;
-use opening::Isn;
 use segment::Segment;
 use slot::{Progress, Slot};
 use smoltcp::wire::EthernetAddress;
@@ -67,7 +66,8 @@ pub struct Tcp<'b> {
     /// The first place of each bucket of the table of flows.
     buckets: Vec<u16>,
     hash_key: (u64, u64),
-    isn: Isn,
+    /// Of initial sequence numbers.
+    isn_key: (u64, u64),
     queues: Queues,
     /// When a place wants to send something.
     due: Vec<u64>,
@@ -103,7 +103,7 @@ impl<'b> Tcp<'b> {
             wide: wide as u16,
             buckets: vec![NONE; places.next_power_of_two()],
             hash_key,
-            isn: Isn::new(isn_key),
+            isn_key,
             queues: Queues::new(places as u16),
             due: vec![u64::MAX; places],
             next_due: u64::MAX,
@@ -138,11 +138,16 @@ impl<'b> Tcp<'b> {
     ) {
         let mut found = self.find(&segment.flow);
         // A client that opens the same connection again has done with the one
-        // before (RFC 9293 §3.6.1).
+        // before, if this is not an old duplicate (RFC 9293 §3.6.1). The numbers
+        // of the new one lie beyond those of the old.
+        let mut beyond = None;
         if segment.opens()
             && let Some(key) = found
-            && self.waiting(key) == Waiting::TimeWait
+            && let Some(slot) = self.slots.get(usize::from(key))
+            && slot.connection.state == State::TimeWait
+            && slot.connection.is_newer(segment.seq)
         {
+            beyond = Some(slot.connection.beyond());
             self.free(key);
             found = None;
         }
@@ -157,13 +162,24 @@ impl<'b> Tcp<'b> {
             if slot.connection.mark() != before {
                 slot.peer = sender;
             }
-            self.activate(key);
+            let (before, ..) = before;
+            match (before, slot.connection.state) {
+                // Its flow may be opened again in this very turn.
+                (_, State::Closed) => self.free(key),
+                (State::SynReceived, State::Established)
+                    if !self.admit(key, &segment.flow, arrival.micros) =>
+                {
+                    self.free(key);
+                    return segment::refuse(segment, arrival.out, arrival.link, sender);
+                }
+                _ => self.activate(key),
+            }
             verdict
         } else if segment.opens()
             && !self.stopping
             && let Some(conversation) = arrival.services.open(&segment.flow)
         {
-            return self.open(segment, conversation, sender, arrival);
+            return self.open(segment, beyond, conversation, sender, arrival);
         } else {
             Verdict::Refuse
         };
@@ -172,12 +188,13 @@ impl<'b> Tcp<'b> {
         }
     }
 
-    /// A router says that packets of this connection are too large for it.
-    pub fn too_big(&mut self, flow: &Flow) {
+    /// A router says that a packet of this connection was too large for it, and
+    /// how many bytes it takes.
+    pub fn too_big(&mut self, flow: &Flow, seq: u32, mtu: u16) {
         if let Some(key) = self.find(flow)
             && let Some(slot) = self.slots.get_mut(usize::from(key))
         {
-            slot.narrow = true;
+            slot.narrow(seq, mtu);
         }
     }
 
@@ -251,9 +268,10 @@ impl<'b> Tcp<'b> {
         let now = turn.clock.micros();
         let mut progress = self.converse(key, turn);
         if progress == Progress::Long {
+            let reads = |key| self.queues.waiting(key) == Waiting::Request;
             if self.long.give(key, now) {
                 progress = self.converse(key, turn);
-            } else if let Some(owner) = self.long.oldest(now) {
+            } else if let Some(owner) = self.long.oldest(now, reads) {
                 // Who has kept a buffer for too long is told so, and it is
                 // there for this one the next time.
                 self.expire_request(owner, turn);
@@ -307,8 +325,12 @@ impl<'b> Tcp<'b> {
             return;
         };
         let waiting = slot.waiting(has_long);
-        if waiting == Waiting::Free && !(more && slot.has_reset()) {
-            return self.free(key);
+        if waiting == Waiting::Free {
+            // It stays what it is until the interface has taken its reset.
+            return match more && slot.has_reset() {
+                true => self.activate(key),
+                false => self.free(key),
+            };
         }
         let progressed = slot.progressed();
         if waiting != self.queues.waiting(key) || (waiting == Waiting::Send && progressed) {

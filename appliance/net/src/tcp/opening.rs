@@ -1,5 +1,5 @@
-//! How connections are opened: which place a SYN gets, and with which initial
-//! sequence number.
+//! How connections are opened: which place a SYN gets, with which initial
+//! sequence number, and whose handshakes become connections.
 
 use super::segment::{Segment, mss_of};
 use super::{Arrival, NONE, Tcp};
@@ -8,37 +8,20 @@ use crate::queue::Waiting;
 use crate::service::Conversation;
 use smoltcp::wire::{EthernetAddress, IpAddress};
 
-/// Initial sequence numbers: nobody who does not see them can guess them
-/// (RFC 6528): a keyed hash of the flow and of a counter, so that no two
-/// connections of one flow follow from each other.
-#[derive(Debug)]
-pub struct Isn {
-    key: (u64, u64),
-    opened: u32,
-}
-
-impl Isn {
-    /// With this key.
-    pub fn new(key: (u64, u64)) -> Self {
-        Self { key, opened: 0 }
-    }
-
-    fn next(&mut self, flow: &Flow) -> u32 {
-        self.opened = self.opened.wrapping_add(1);
-        flow.hash(self.key, self.opened) as u32
-    }
-}
-
 impl<'b> Tcp<'b> {
-    /// Opens a connection, if there is a place for it.
+    /// Opens a connection, if there is a place for it. Its numbers begin with
+    /// `beyond`, if it follows another of the same flow.
     pub(super) fn open(
         &mut self,
         segment: &Segment<'_>,
+        beyond: Option<u32>,
         conversation: Conversation,
         sender: EthernetAddress,
         arrival: &mut Arrival<'_, 'b>,
     ) {
-        if !self.has_room_for(&segment.flow, arrival.micros) {
+        // Nothing ends for a SYN, which may be anybody's; where something could,
+        // it does when the handshake is over.
+        if matches!(self.room(NONE, &segment.flow), Room::None) {
             // As below.
             return;
         }
@@ -48,7 +31,10 @@ impl<'b> Tcp<'b> {
         };
         let flow = segment.flow;
         self.link(key, &flow);
-        let isn = self.isn.next(&flow);
+        // Nobody who does not see it can guess it, and it grows with time: once
+        // in four microseconds (RFC 6528 §3).
+        let hash = flow.hash(self.isn_key, 0) as u32;
+        let isn = beyond.unwrap_or(hash.wrapping_add((arrival.micros / 4) as u32));
         let Some(slot) = self.slots.get_mut(usize::from(key)) else {
             return;
         };
@@ -60,42 +46,51 @@ impl<'b> Tcp<'b> {
         self.activate(key);
     }
 
-    /// Whether a client may have a further connection. At its limit its own
-    /// that has been idle for longest closes instead. Handshakes do not count:
-    /// anybody can begin one in another's name.
-    fn has_room_for(&mut self, flow: &Flow, now: u64) -> bool {
+    /// Whether a client whose handshake is over may have that connection. At its
+    /// limit its own that has been idle for longest closes instead.
+    pub(super) fn admit(&mut self, key: u16, flow: &Flow, now: u64) -> bool {
+        // From now on it counts for those that come in the same turn.
+        self.queues.wait(key, Waiting::Idle, now);
+        match self.room(key, flow) {
+            Room::Free => {}
+            Room::Instead(other) => self.end(other, now),
+            Room::None => return false,
+        }
+        true
+    }
+
+    /// What room a client has for this connection beside its others. Handshakes
+    /// do not count: anybody can begin one in another's name.
+    fn room(&self, key: u16, flow: &Flow) -> Room {
         if self.per_address >= self.slots.len() {
-            return true;
+            return Room::Free;
         }
         let network = network(flow.remote);
         let mut count = 0;
         let mut oldest: Option<(u64, u16)> = None;
-        for key in 0..self.places() {
-            let slot = self.slots.get(usize::from(key));
-            let other = slot.and_then(|slot| slot.flow);
-            if other.is_none_or(|other| self::network(other.remote) != network) {
+        for (other, slot) in (0..).zip(&self.slots) {
+            let remote = slot.flow.map(|flow| self::network(flow.remote));
+            if other == key || remote != Some(network) {
                 continue;
             }
-            match self.waiting(key) {
-                Waiting::Idle => {
-                    let since = self.queues.since(key);
+            match self.waiting(other) {
+                // But what has come in this very turn is to be answered.
+                Waiting::Idle if slot.waiting(false) == Waiting::Idle => {
+                    let since = self.queues.since(other);
                     if oldest.is_none_or(|(least, _)| since < least) {
-                        oldest = Some((since, key));
+                        oldest = Some((since, other));
                     }
                 }
-                Waiting::Request | Waiting::Send => {}
+                Waiting::Idle | Waiting::Request | Waiting::Send => {}
                 _ => continue,
             }
             count += 1;
         }
-        if count < self.per_address {
-            return true;
+        match oldest {
+            _ if count < self.per_address => Room::Free,
+            Some((_, other)) => Room::Instead(other),
+            None => Room::None,
         }
-        let Some((_, key)) = oldest else {
-            return false;
-        };
-        self.end(key, now);
-        true
     }
 
     /// A place for a new connection: a free one, or else that of the oldest
@@ -104,17 +99,24 @@ impl<'b> Tcp<'b> {
         // What is wide is taken while there is such a place; of the others that which
         // was used last, and has its memory already.
         let wide = (0..self.wide).find(|&key| self.waiting(key) == Waiting::Free);
-        let free = self.queues.oldest(Waiting::Free);
-        if let Some(key) = wide.or(free.map(|(key, _)| key)) {
-            return Some(key);
-        }
-        let (key, _) = [Waiting::TimeWait, Waiting::Handshake]
-            .into_iter()
-            .find_map(|waiting| self.queues.oldest(waiting))?;
+        let others = || {
+            [Waiting::Free, Waiting::TimeWait, Waiting::Handshake]
+                .into_iter()
+                .find_map(|waiting| self.queues.oldest(waiting))
+        };
+        let key = wide.or_else(|| others().map(|(key, _)| key))?;
         debug_assert_ne!(key, NONE);
         self.free(key);
         Some(key)
     }
+}
+
+/// What room a client has for a further connection.
+enum Room {
+    Free,
+    /// That of another connection of its own.
+    Instead(u16),
+    None,
 }
 
 /// What counts as one client: an IPv4 address, or an IPv6 network of 64 bits,

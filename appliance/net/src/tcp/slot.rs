@@ -10,9 +10,8 @@ use crate::queue::Waiting;
 use crate::service::{After, Answer, Conversation, HEAD_BYTES, Services, Step, Surroundings};
 use crate::turn::Turn;
 use smoltcp::wire::EthernetAddress;
-
-/// What every path must carry (RFC 8200 §5), bytes.
-const NARROW_MTU: usize = 1280;
+#[cfg(feature = "ipv6")]
+use smoltcp::wire::IpAddress;
 
 /// A place.
 #[derive(Debug)]
@@ -27,8 +26,8 @@ pub struct Slot<'b> {
     pub next: u16,
     /// Where its frames go: to whoever sent the last one of this connection.
     pub peer: EthernetAddress,
-    /// Whether its packets were too large for a router.
-    pub narrow: bool,
+    /// The longest packet that routers on its path have let through, in bytes.
+    path_mtu: u16,
     /// Whether it is in the queue of those that have something to do.
     pub active: bool,
     conversation: Conversation,
@@ -59,7 +58,7 @@ impl<'b> Slot<'b> {
             flow: None,
             next: u16::MAX,
             peer: EthernetAddress([0; 6]),
-            narrow: false,
+            path_mtu: u16::MAX,
             active: false,
             conversation: Conversation::None,
             rest: [&[]; 2],
@@ -72,7 +71,7 @@ impl<'b> Slot<'b> {
     pub fn open(&mut self, flow: Flow, peer: EthernetAddress, conversation: Conversation) {
         self.flow = Some(flow);
         self.peer = peer;
-        self.narrow = false;
+        self.path_mtu = u16::MAX;
         self.conversation = conversation;
         self.rest = [&[]; 2];
         self.ending = false;
@@ -104,10 +103,7 @@ impl<'b> Slot<'b> {
 
     /// Sends one segment, if there is one to be sent; whether there was.
     pub fn send(&mut self, flow: &Flow, turn: &mut Turn<'_, '_>) -> bool {
-        let mtu = match self.narrow {
-            true => NARROW_MTU.min(turn.link.mtu),
-            false => turn.link.mtu,
-        };
+        let mtu = turn.link.mtu.min(self.path_mtu.into());
         let mss = segment::mss_of(mtu, flow);
         let now = turn.clock.micros();
         let Some((header, at, length)) = self.connection.next_segment(now, mss) else {
@@ -116,6 +112,21 @@ impl<'b> Slot<'b> {
         let bytes = self.connection.transmit.get(at, length);
         segment::write(turn.out, turn.link, self.peer, flow, &header, bytes);
         turn.send()
+    }
+
+    /// A router says how long packets may be, about the one that began with
+    /// `seq`. Who has not seen that one knows no such number (RFC 5927 §4.1).
+    pub fn narrow(&mut self, seq: u32, mtu: u16) {
+        // What every path must carry (RFC 8200 §5), and what nearly every one
+        // does, which is for routers that do not say (RFC 1191 §3, §5).
+        let least = match self.flow.map(|flow| flow.remote) {
+            #[cfg(feature = "ipv6")]
+            Some(IpAddress::Ipv6(_)) => 1280,
+            _ => 576,
+        };
+        if self.connection.is_in_flight(seq) {
+            self.path_mtu = self.path_mtu.min(mtu.max(least));
+        }
     }
 
     /// Makes the next answer the last.
@@ -168,6 +179,23 @@ impl<'b> Slot<'b> {
         with: &mut Surroundings<'_>,
         long: &mut LongRequests,
     ) -> Progress {
+        let progress = self.answer(key, services, with, long);
+        // Whose request is answered has no need of a buffer for it, however
+        // long the answer takes, and nothing is read behind the last one.
+        let is_read = |long: &mut Long| long.input().is_empty();
+        if long.of(key).is_some_and(is_read) || self.ending {
+            long.release(key);
+        }
+        progress
+    }
+
+    fn answer(
+        &mut self,
+        key: u16,
+        services: &Services<'b>,
+        with: &mut Surroundings<'_>,
+        long: &mut LongRequests,
+    ) -> Progress {
         for _ in 0..ANSWERS_PER_TURN {
             if !self.send_rest() {
                 return Progress::Waits;
@@ -187,23 +215,27 @@ impl<'b> Slot<'b> {
             match step {
                 Stepped::Answer(answer) => self.take(answer, with),
                 Stepped::Need => {
-                    if long.of(key).is_some_and(|long| long.input().is_empty()) {
-                        long.release(key);
-                    }
                     // The client sends no more: what it asked is answered.
                     if self.connection.is_ended() {
                         self.close();
                     }
                     return Progress::Waits;
                 }
+                // What has no answer may have something behind it.
+                Stepped::Dropped => {}
                 Stepped::Long => return Progress::Long,
             }
         }
         Progress::More
     }
 
-    /// Tells a client that its request took too long.
+    /// Tells a client that its request took too long; but not in the midst of
+    /// an answer, nor behind the end.
     pub fn time_out(&mut self, services: &Services<'b>, with: &mut Surroundings<'_>) {
+        let is_answered = self.connection.transmit.len() > 0 || !self.rest_is_empty();
+        if self.ending || is_answered {
+            return;
+        }
         match services.timed_out(&self.conversation, with) {
             Some(answer) => self.take(answer, with),
             None => self.ending = true,
@@ -253,7 +285,8 @@ impl<'b> Slot<'b> {
         match step {
             Step::Answer(_, answer) => Stepped::Answer(answer),
             Step::Need(0) if receive.room() == 0 => Stepped::Long,
-            Step::Need(_) => Stepped::Need,
+            Step::Need(0) => Stepped::Need,
+            Step::Need(_) => Stepped::Dropped,
         }
     }
 
@@ -280,7 +313,8 @@ impl<'b> Slot<'b> {
                 self.abort();
                 Stepped::Need
             }
-            Step::Need(_) => Stepped::Need,
+            Step::Need(0) => Stepped::Need,
+            Step::Need(_) => Stepped::Dropped,
         }
     }
 
@@ -293,6 +327,7 @@ impl<'b> Slot<'b> {
 enum Stepped<'b> {
     Answer(Answer<'b>),
     Need,
+    Dropped,
     Long,
 }
 

@@ -46,6 +46,11 @@ impl Timing {
         self.due
     }
 
+    /// How long an acknowledgement is waited for, in microseconds.
+    pub fn timeout(&self) -> u64 {
+        self.timeout.into()
+    }
+
     /// Starts the timer anew.
     pub fn start(&mut self, now: u64) {
         let timeout = u64::from(self.timeout) << self.vain;
