@@ -6,7 +6,8 @@
 # compresses nothing. "image" goes on to compressed bodies and the finished file, up
 # to SITE_IMAGE_PAGES: Brotli at its best takes minutes for a thousand pages.
 # "one edit" is from the write to the changed bytes over HTTP, by `applgen serve`
-# and by `hugo server`. SITE_PAGES names other sizes, SITE_EDITS other counts.
+# and by `hugo server`. SITE_PAGES names other sizes, SITE_EDITS other counts,
+# SITE_PICTURES how many pictures are made smaller, anew and from the cache.
 . "$(dirname "$0")/../lib.sh"
 need cc=gcc git hugo python3 curl time
 build_applgen
@@ -64,3 +65,11 @@ for pages in ${SITE_PAGES:-750 1000 10000}; do
     wait "$server" || true
     rm -rf "$ours" "$theirs" "$TMP/public"
 done
+
+pictures=${SITE_PICTURES:-50}
+if ((pictures > 0)); then
+    python3 ci/site/pictures.py "$pictures" "$TMP/pictures"
+    say "$pictures pictures of 1200 by 800 pixels, in two sizes each"
+    before="rm -rf $APPLGEN_CACHE" measure "  checked: made anew" "$APPLGEN" check "$TMP/pictures"
+    measure "  checked: from the cache" "$APPLGEN" check "$TMP/pictures"
+fi
