@@ -197,9 +197,7 @@ impl Values {
         };
         put("relative_path", &|| entry.relative.clone().into());
         put("content", &|| {
-            rendered
-                .map_or_else(String::new, |r| r.html.clone())
-                .into()
+            rendered.map_or_else(String::new, |r| r.html.clone()).into()
         });
         put("permalink", &|| entry.permalink.clone().into());
         put("ancestors", &|| paths_of(&around.ancestors));
@@ -210,7 +208,7 @@ impl Values {
         put("components", &|| entry.components().into());
         put("assets", &|| {
             let assets = entry.assets.iter();
-            let assets = assets.map(|asset| asset.relative.clone());
+            let assets = assets.map(|asset| format!("/{}", asset.relative));
             assets.collect::<Vec<String>>().into()
         });
         put("draft", &|| meta.draft.into());

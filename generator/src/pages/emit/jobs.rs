@@ -180,8 +180,7 @@ impl Emitter<'_> {
         };
         self.remember(slot, || {
             engine::seed(&job.path);
-            self.engine
-                .render_with(&job.template, || self.context(job))
+            self.engine.render_with(&job.template, || self.context(job))
         })
     }
 
