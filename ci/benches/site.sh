@@ -13,6 +13,9 @@ need cc=gcc git hugo python3 curl time
 build_applgen
 
 rounds=${ROUNDS:-3}
+# Later than 0.122 it has to be told; before, memory is where it renders to.
+memory=()
+! grep -q renderToMemory <<<"$(hugo server --help)" || memory=(--renderToMemory)
 export APPLGEN_CACHE=$TMP/cache
 
 # measure WHAT COMMAND… : the median time of some runs, and the most memory.
@@ -55,7 +58,7 @@ for pages in ${SITE_PAGES:-750 1000 10000}; do
     kill "$server"
     wait "$server" || true
 
-    hugo server --source "$theirs" --port "${HUGO_PORT:-8997}" --bind 127.0.0.1 --renderToMemory >"$TMP/hugo" 2>&1 &
+    hugo server --source "$theirs" --port "${HUGO_PORT:-8997}" --bind 127.0.0.1 "${memory[@]}" >"$TMP/hugo" 2>&1 &
     server=$!
     pids+=("$server")
     for _ in $(seq 1200); do grep -q 'Web Server is available' "$TMP/hugo" && break; sleep 0.1; done
