@@ -118,7 +118,6 @@ pub(crate) mod field {
     pub const SET_IS_OWN: u8 = 2;
     pub const ADDITIONAL: usize = 12;
     pub const READY: usize = 6;
-    pub const READY_MAX: usize = 0x1000;
     pub const FROM_RECORDS: u16 = 0x2000;
 }
 

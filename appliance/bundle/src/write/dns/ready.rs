@@ -8,6 +8,9 @@ use crate::dns::field;
 use std::collections::HashMap;
 use std::vec::Vec;
 
+/// The most bytes of records: what goes into a datagram, and pointers reach far further.
+const MOST_BYTES: usize = 1232;
+
 /// Ready records in the making.
 pub(super) struct ReadyRecords {
     owner: u8,
@@ -109,7 +112,7 @@ impl ReadyRecords {
     /// The bytes, if they can be ready.
     pub fn finish(self) -> Option<Vec<u8>> {
         let [authorities, additionals] = self.counts.map(|count| u8::try_from(count).ok());
-        if self.failed || self.records.len() > field::READY_MAX {
+        if self.failed || self.records.len() > MOST_BYTES {
             return None;
         }
         let mut bytes = (self.records.len() as u16).to_le_bytes().to_vec();
