@@ -15,6 +15,7 @@ use applgen::{
     output::Content,
     render,
     report::{self, Diagnostics},
+    rules::apply::Answer,
     site,
 };
 
@@ -55,6 +56,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut list = fs::File::create(list)?;
     for (from, to) in &output.redirects {
         writeln!(list, "{from}\t{to}")?;
+    }
+    for (from, answer) in &output.rules.exact {
+        if let Answer::Redirect { location, .. } = answer {
+            writeln!(list, "{from}\t{location}")?;
+        }
     }
     Ok(())
 }

@@ -180,6 +180,23 @@ impl Output {
         for (from, to) in redirects {
             self.redirect(from, to);
         }
+        let outward = self.rules.exact.clone();
+        for (from, answer) in outward {
+            self.rules.exact.entry(below(&from)).or_insert(answer);
+        }
+    }
+
+    /// Adds a redirect (301) to an address of another site.
+    pub fn redirect_outward(&mut self, from: UrlPath, location: String) {
+        if !self.leads_away(&from) {
+            let status = 301;
+            let answer = Answer::Redirect { status, location };
+            self.rules.exact.insert(from, answer);
+        }
+    }
+
+    fn leads_away(&self, from: &UrlPath) -> bool {
+        self.claims.contains_key(from) || self.redirects.contains_key(from)
     }
 
     /// The file that is served at a path, if one is.

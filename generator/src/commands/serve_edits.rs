@@ -62,6 +62,8 @@ const SITE: &[(&str, &str)] = &[
     (
         "templates/index.html",
         "{% extends \"base.html\" %}{% block content %}{{ section.content | safe }}\
+         {{ resize_image(path='blog/pic.png', width=4, height=4, op='fill') | get(key='url') }}\
+         {{ get_image_metadata(path='blog/pic.png') | get(key='width') }}\
          {% set b = get_section(path='blog/_index.md') %}{% for p in b.pages %}{{ m::one(p=p) }}{% endfor %}\
          {% set t = get_taxonomy(kind='tags') %}{% for i in t.items %}{{ i.name }} {{ i.pages | length }}{% endfor %}{% endblock %}",
     ),
@@ -130,6 +132,28 @@ fn page(dice: &mut Dice, n: usize) -> String {
     text
 }
 
+/// A picture of one colour.
+fn picture(dice: &mut Dice) -> Vec<u8> {
+    let colour = image::Rgb([dice.below(4) as u8 * 60, 0, 0]);
+    let picture = image::RgbImage::from_pixel(8 + dice.below(3) as u32, 8, colour);
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .unwrap();
+    bytes.into_inner()
+}
+
+/// A file that is there goes, one that is not comes.
+fn toggle(root: &Path, path: &str, text: &str) -> String {
+    let at = root.join(path);
+    fs::create_dir_all(at.parent().unwrap()).unwrap();
+    if fs::remove_file(&at).is_ok() {
+        return format!("remove {path}");
+    }
+    fs::write(at, text).unwrap();
+    format!("add {path}")
+}
+
 /// One edit, described.
 fn edit(dice: &mut Dice, root: &Path, broken: &mut Option<(String, Vec<u8>)>) -> String {
     if let Some((path, before)) = broken.take() {
@@ -144,7 +168,7 @@ fn edit(dice: &mut Dice, root: &Path, broken: &mut Option<(String, Vec<u8>)>) ->
         fs::write(root.join(path), text.replacen(from, to, 1)).unwrap();
         format!("{path}: `{from}` to `{to}`")
     };
-    match dice.below(16) {
+    match dice.below(21) {
         0..5 => {
             fs::write(&at, page(dice, n)).unwrap();
             format!("write {path}")
@@ -207,6 +231,46 @@ fn edit(dice: &mut Dice, root: &Path, broken: &mut Option<(String, Vec<u8>)>) ->
             "y = ",
             &format!("y = {}", dice.below(9) + 1),
         ),
+        15 => {
+            fs::write(root.join("content/blog/pic.png"), picture(dice)).unwrap();
+            "content/blog/pic.png".to_owned()
+        }
+        16 => {
+            let keys = ["", "sort_by = \"title\"\n", "paginate_by = 2\n"][dice.below(3)];
+            let transparent = ["", "transparent = true\n"][dice.below(2)];
+            let section = ["blog", "docs"][dice.below(2)];
+            let text = format!(
+                "+++\ntitle = \"{}\"\n{keys}{transparent}+++\n",
+                dice.below(9)
+            );
+            fs::write(root.join(format!("content/{section}/_index.md")), text).unwrap();
+            format!("content/{section}/_index.md: {keys}{transparent}")
+        }
+        17 => {
+            let path = ["tags/single", "tags/list", "404"][dice.below(3)];
+            let path = format!("themes/t/templates/{path}.html");
+            replace(&path, "{{", &format!("{}{{{{", dice.below(9)))
+        }
+        // What takes the place of something else, comes and goes.
+        18 => match dice.below(3) {
+            0 => toggle(root, "templates/404.html", "own {{ config.title }}"),
+            1 => toggle(root, "templates/tags/single.html", "own {{ term.name }}"),
+            _ => toggle(root, "themes/t/templates/shortcodes/near.html", "theme"),
+        },
+        19 => match dice.below(4) {
+            0 => toggle(
+                root,
+                "sass/other.scss",
+                "@import \"part\"; a { color: $c; }",
+            ),
+            1 => toggle(root, "static/b/c.txt", "c"),
+            2 => toggle(root, "themes/t/static/a.txt", "theme"),
+            _ => {
+                let _ = fs::rename(root.join("content/docs"), root.join("content/moved"));
+                fs::create_dir_all(root.join("content/docs")).unwrap();
+                "rename content/docs to content/moved".to_owned()
+            }
+        },
         _ => {
             let victims = [
                 "config.toml",
@@ -257,6 +321,7 @@ fn what_is_kept_changes_nothing() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
+        fs::write(root.join("content/blog/pic.png"), picture(&mut dice)).unwrap();
         for n in 0..6 {
             let path = root.join(format!("content/blog/p{n}.md"));
             fs::write(path, page(&mut dice, n)).unwrap();

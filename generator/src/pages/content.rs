@@ -259,6 +259,17 @@ fn parse(
     let name = directories.pop().unwrap_or_default();
     let stem = name.strip_suffix(".md").unwrap_or(&name);
     let (stem, lang) = match stem.rsplit_once('.') {
+        Some((_, code)) if code == settings.default_language => {
+            // Part of the name, as with Zola.
+            diagnostics.push(
+                Diagnostic::warning(format!(
+                    "`{code}` is the default language, whose files have no code: it stays in the page's address"
+                ))
+                .at(file.place())
+                .hint(format!("rename it: without `.{code}`")),
+            );
+            (stem, settings.default_language.clone())
+        }
         Some((stem, code)) if settings.languages.contains_key(code) => (stem, code.to_owned()),
         Some((_, code)) if is_language_code(code) && settings.multilingual() => {
             return Err(Failure::site(
@@ -274,6 +285,18 @@ fn parse(
         }
         _ => (stem, settings.default_language.clone()),
     };
+    if let Some(code) = stem.strip_prefix("_index.") {
+        diagnostics.push(
+            Diagnostic::warning(format!(
+                "this section is left out: `{code}` is no other language of the site"
+            ))
+            .at(file.place())
+            .hint(format!(
+                "add `[languages.{code}]` to the configuration, or name it `_index.md`"
+            )),
+        );
+        return Ok(None);
+    }
     let section = stem == "_index";
     let Some((mut meta, body_at)) = front_matter::read(&text, section, diagnostics) else {
         return Ok(None);
@@ -358,7 +381,7 @@ fn is_language_code(code: &str) -> bool {
 }
 
 /// Gives each file beside a page or a section to it: a page has all below its
-/// directory, a section what is in its own.
+/// directory, also what pages further down have, a section what is in its own.
 fn assets(files: &Files, settings: &Settings, entries: &mut [Entry]) {
     let mut owners: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (at, entry) in entries.iter().enumerate() {
@@ -380,24 +403,15 @@ fn assets(files: &Files, settings: &Settings, entries: &mut [Entry]) {
         }
         let mut directory = path.rfind('/').map_or("", |at| &path[..=at]);
         let mut near = true;
-        // In each language it goes to the nearest page above it.
-        let mut languages: Vec<String> = Vec::new();
         loop {
-            if let Some(found) = owners.get(directory) {
-                let known = languages.len();
-                for at in found {
-                    let entry = &mut entries[*at];
-                    if languages[..known].contains(&entry.lang) {
-                        continue;
-                    }
-                    languages.push(entry.lang.clone());
-                    if near || !entry.section {
-                        entry.assets.push(Asset {
-                            relative: path.to_owned(),
-                            below: path[directory.len()..].to_owned(),
-                            file: file.clone(),
-                        });
-                    }
+            for at in owners.get(directory).into_iter().flatten() {
+                let entry = &mut entries[*at];
+                if near || !entry.section {
+                    entry.assets.push(Asset {
+                        relative: path.to_owned(),
+                        below: path[directory.len()..].to_owned(),
+                        file: file.clone(),
+                    });
                 }
             }
             if directory.is_empty() {

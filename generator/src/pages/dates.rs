@@ -40,11 +40,30 @@ impl Date {
         };
         let year = day.year();
         (0..=9999).contains(&year).then(|| Self {
-            text: text.to_owned(),
+            text: as_rfc3339(text),
             seconds,
             ymd: (year, day.month(), day.day()),
         })
     }
+}
+
+/// With a `T` before the time and an offset as RFC 3339 writes it: the one form
+/// of a time that the filter `date` reads.
+fn as_rfc3339(text: &str) -> String {
+    let Some((day, time)) = text.split_once(' ') else {
+        return text.to_owned();
+    };
+    let (time, offset) = time.split_once(' ').unwrap_or((time, ""));
+    let seconds = if time.matches(':').count() == 1 {
+        ":00"
+    } else {
+        ""
+    };
+    let offset = match offset.len() {
+        5 => format!("{}:{}", &offset[..3], &offset[3..]),
+        _ => offset.to_owned(),
+    };
+    format!("{day}T{time}{seconds}{offset}")
 }
 
 /// The date that a file's name begins with, and the rest of the name.
@@ -68,7 +87,8 @@ pub fn of_name(name: &str) -> Option<(Date, &str)> {
     let trimmed = rest.trim_start();
     match trimmed.strip_prefix(['-', '_']) {
         Some(slug) if !slug.trim().is_empty() => Some((date, slug.trim_start())),
-        _ if trimmed.is_empty() => Some((date, name)),
+        Some(_) => Some((date, name)),
+        None if trimmed.is_empty() => Some((date, name)),
         _ => None,
     }
 }
@@ -82,6 +102,12 @@ mod tests {
         assert_eq!(Date::parse("2018-10-10").unwrap().ymd, (2018, 10, 10));
         let time = Date::parse("2002-10-02T15:00:00+02:00").unwrap();
         assert_eq!(time.seconds, 1_033_563_600);
+        let text = |text| Date::parse(text).unwrap().text;
+        assert_eq!(text("2024-01-15 16:40"), "2024-01-15T16:40:00");
+        assert_eq!(
+            text("2024-01-15 16:40:16 +0100"),
+            "2024-01-15T16:40:16+01:00"
+        );
         assert!(Date::parse("2024-02-30").is_none());
         assert!(Date::parse("yesterday").is_none());
         assert!(Date::parse("2024-01-01T25:00:00Z").is_none());
@@ -109,6 +135,10 @@ mod tests {
         assert_eq!(
             slug("2018-10-02T15:00:00Z-hello"),
             Some(("2018-10-02T15:00:00Z".into(), "hello"))
+        );
+        assert_eq!(
+            slug("2018-10-10-"),
+            Some(("2018-10-10".into(), "2018-10-10-"))
         );
         assert_eq!(slug("2018-13-10-hello"), None);
         assert_eq!(slug("hello-2018-10-10"), None);

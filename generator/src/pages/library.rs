@@ -143,6 +143,10 @@ impl Library {
                     self.around[*parent].subsections.push(at);
                 }
             } else {
+                if !entry.meta.render {
+                    self.around[at].ancestors = ancestors;
+                    continue;
+                }
                 // A transparent section hands its pages on to the one above.
                 let own = (entry.directories.join("/"), entry.lang.clone());
                 if let Some(mut section) = sections.get(&own).copied() {
@@ -276,7 +280,7 @@ impl Library {
                 let mut path = settings.language_path(lang);
                 for part in root
                     .split('/')
-                    .chain([taxonomy.name.as_str()])
+                    .chain([taxonomy.slug.as_str()])
                     .filter(|p| !p.is_empty())
                 {
                     path.push_str(part);

@@ -3,7 +3,7 @@
 //!
 //! The rules are those of the minifier that Zola documents, so that a page reads
 //! the same from both: runs of white space are one space everywhere but in
-//! `pre`, `code`, `textarea`, scripts and styles; at the edges of elements that
+//! `pre`, `code`, `textarea`, `title`, scripts and styles; at the edges of elements that
 //! hold text of their own it goes; and in elements that only lay others out
 //! (`div`, `nav`, `ul`), what is white space alone goes too. Tags and attributes
 //! stay as they are written.
@@ -23,13 +23,11 @@ enum Space {
 
 fn space_of(name: &str) -> Space {
     match name {
-        "code" | "pre" | "textarea" => Space::Kept,
+        "code" | "pre" | "textarea" | "title" => Space::Kept,
         "address" | "audio" | "button" | "canvas" | "caption" | "figcaption" | "h1" | "h2"
         | "h3" | "h4" | "h5" | "h6" | "legend" | "meter" | "object" | "option" | "p"
         | "summary" | "video" | "dd" | "details" | "dt" | "iframe" | "label" | "li"
-        | "noscript" | "output" | "progress" | "slot" | "td" | "template" | "th" | "title" => {
-            Space::Content
-        }
+        | "noscript" | "output" | "progress" | "slot" | "td" | "template" | "th" => Space::Content,
         "article" | "aside" | "blockquote" | "body" | "colgroup" | "datalist" | "dialog"
         | "div" | "dl" | "fieldset" | "figure" | "footer" | "form" | "head" | "header"
         | "hgroup" | "html" | "main" | "map" | "menu" | "nav" | "ol" | "optgroup" | "picture"
@@ -105,7 +103,11 @@ pub fn html(page: &str) -> String {
         let ends = closing || stack.last().is_some_and(|open| ends_before(open, &name));
         text(&mut out, before, &stack, at_start, ends);
         at_start = false;
-        out.push_str(whole);
+        if name == "meta" && find_ignoring_case(whole, "viewport").is_some() {
+            out.push_str(&whole.replace(", ", ","));
+        } else {
+            out.push_str(whole);
+        }
         rest = after;
         if name.is_empty() {
             continue;

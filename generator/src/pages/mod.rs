@@ -10,6 +10,7 @@
 //! The format is Zola's documented one, as of 0.22. What it leaves to a
 //! browser's script, redirects above all, is done by the server here.
 
+mod bounded;
 pub mod content;
 pub mod data;
 pub mod dates;
@@ -296,8 +297,12 @@ fn texts(
             let anchors = if entry.section {
                 entry.meta.insert_anchor_links
             } else {
+                // The section of its own directory alone, in its own language.
                 let parent = library.around[at].ancestors.last();
-                parent.and_then(|at| library.entries[*at].meta.insert_anchor_links)
+                parent
+                    .map(|at| &library.entries[*at])
+                    .filter(|parent| parent.directories == entry.directories)
+                    .and_then(|parent| parent.meta.insert_anchor_links)
             };
             let address = |path: &str| engine.shared.address(path);
             let around = Surroundings {

@@ -8,7 +8,7 @@ use std::{
 use grass::{Fs, Options, OutputStyle};
 use rayon::prelude::*;
 
-use super::files::Files;
+use super::{bounded, files::Files};
 use crate::{
     failure::Failure,
     report::{Diagnostic, Place, SourceText},
@@ -84,21 +84,29 @@ pub fn compile(files: &Files, directory: &str, limit_bytes: u64) -> Vec<Result<S
         .into_par_iter()
         .map(|path| {
             let whole = format!("{directory}/{path}");
-            let options = Options::default()
-                .fs(&fs)
-                .quiet(true)
-                .style(OutputStyle::Compressed)
-                .load_path(directory);
             let origin = files
                 .get(&whole)
                 .map_or_else(|| whole.clone(), |f| f.shown.clone());
-            match grass::from_path(&whole, &options) {
+            let endless = || {
+                Diagnostic::error("this Sass does not come to an end: a loop, or a function or mixin that calls itself")
+                    .at(Place::file(origin.clone()))
+                    .hint("look at its `@while`, `@function` and `@mixin`, and at those of what it imports")
+            };
+            let work = || {
+                let options = Options::default()
+                    .fs(&fs)
+                    .quiet(true)
+                    .style(OutputStyle::Compressed)
+                    .load_path(directory);
+                grass::from_path(&whole, &options).map_err(|error| told(error, files, &whole, limit_bytes))
+            };
+            match bounded::run(endless, work) {
                 Ok(css) => Ok(Sheet {
                     path: format!("{}.css", &path[..path.len() - 5]),
                     css,
                     origin,
                 }),
-                Err(error) => Err(told(error, files, &whole, limit_bytes)),
+                Err(failure) => Err(failure),
             }
         })
         .collect()

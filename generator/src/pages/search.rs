@@ -153,15 +153,46 @@ fn body(html: &str, limit: Option<usize>) -> String {
             text.push_str(inner);
         }
     }
+    let text = squeezed(&text);
     match limit {
         Some(limit) => text.chars().take(limit).collect(),
         None => text,
     }
 }
 
+/// A text as Zola has it in an index: white space is one character, the end of a
+/// line where it had one, and what would be a tag is none.
+fn squeezed(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut space: Option<char> = None;
+    for c in text.trim().chars() {
+        if c.is_whitespace() && c != '\u{a0}' {
+            let line = c == '\n' || space == Some('\n');
+            space = Some(if line { '\n' } else { space.unwrap_or(c) });
+            continue;
+        }
+        out.extend(space.take());
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\u{a0}' => out.push_str("&nbsp;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_squeezed() {
+        let html = "<p>a  b</p>\n\n<pre>code</pre>\n<p>1 &lt; 2 &amp; 3</p>\n";
+        assert_eq!(body(html, None), "a b\n1 &lt; 2 &amp; 3");
+        assert_eq!(body(html, Some(3)), "a b");
+    }
 
     #[test]
     fn words_are_cut_by_the_rules_of_their_language() {

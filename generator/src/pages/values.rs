@@ -208,7 +208,7 @@ impl Values {
         put("components", &|| entry.components().into());
         put("assets", &|| {
             let assets = entry.assets.iter();
-            let assets = assets.map(|asset| asset.relative.clone());
+            let assets = assets.map(|asset| format!("/{}", asset.relative));
             assets.collect::<Vec<String>>().into()
         });
         put("draft", &|| meta.draft.into());

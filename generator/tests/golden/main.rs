@@ -14,3 +14,4 @@ mod rules;
 mod serve;
 mod support;
 mod websites;
+mod zola;

@@ -6,7 +6,8 @@ const CONFIG: &str = "base_url = \"https://example.org\"\ntitle = \"T\"\n";
 const PAGE: &str = "{{ page.title }}|{{ page.content | safe }}";
 
 /// A site with a template for pages and one for lists.
-fn site(config: &str) -> Site {
+/// A site with this below the first lines of its configuration.
+pub fn site(config: &str) -> Site {
     Site::new("s")
         .file("config.toml", format!("{CONFIG}{config}"))
         .file("templates/page.html", PAGE)
@@ -17,7 +18,8 @@ fn site(config: &str) -> Site {
         .file("templates/index.html", "home {{ section.content | safe }}")
 }
 
-fn page(keys: &str, text: &str) -> String {
+/// A page with these keys.
+pub fn page(keys: &str, text: &str) -> String {
     format!("+++\n{keys}\n+++\n{text}")
 }
 
@@ -189,7 +191,7 @@ before \"q\"<!-- more --> after[^n]\n\n> [!TIP]\n> t\n\n[out](https://example.co
     }
     assert!(!html.contains("fn hidden"), "{html}");
     let home = server.get("/").text();
-    assert!(home.contains("before “q”&hellip;</p>"), "{home}");
+    assert!(home.contains("before “q”&hellip;\n</p>"), "{home}");
     assert!(home.ends_with("|same same-1 same-2 row-7 "), "{home}");
     assert_eq!(server.get("/giallo.css").status(), 200);
 }
@@ -557,19 +559,6 @@ fn a_taxonomy_takes_the_place_of_a_section() {
     site.check()
         .tells("the page of a taxonomy is served at `/tags/`, and not what `s/content/tags/_index.md` would be");
     assert_eq!(site.serve().get("/tags/").text(), "list");
-}
-
-#[test]
-fn a_script_for_the_search_is_asked_for_once() {
-    let site = site("build_search_index = true\n")
-        .file(
-            "templates/page.html",
-            "<script src=\"/elasticlunr.min.js\"></script>",
-        )
-        .file("content/a.md", page("title = \"A\"", ""))
-        .file("content/b.md", page("title = \"B\"", ""));
-    site.check()
-        .tells("which Zola brings along and applgen does not");
 }
 
 #[test]

@@ -27,9 +27,6 @@ use crate::{
     site::{SourceFile, UrlPath, dates::Dates},
 };
 
-/// The script that searches the index, which pages of many themes load.
-const ELASTICLUNR: &str = "elasticlunr.min.js";
-
 /// Everything that is known when pages are written.
 pub struct Emitter<'a> {
     /// Pages, sections and terms.
@@ -64,11 +61,9 @@ impl Emitter<'_> {
             .par_iter()
             .map(|job| self.page(job).map_err(|diagnostic| (job, diagnostic)))
             .collect();
-        let mut searches = false;
         for (job, page) in jobs.iter().zip(pages) {
             match page {
                 Ok(mut html) => {
-                    searches |= html.contains(ELASTICLUNR);
                     if self.engine.shared.settings.minify_html {
                         html = minify::html(&html);
                     }
@@ -98,12 +93,11 @@ impl Emitter<'_> {
         self.rest(output)?;
         self.images(output, diagnostics)?;
         self.redirects(output, diagnostics);
-        let script = UrlPath::from(format!("/{ELASTICLUNR}").as_str());
         let shared = &self.engine.shared;
         let default = shared.settings.language(&shared.settings.default_language);
         for (lang, language) in &shared.settings.languages {
             let search = &language.search;
-            let made = default.build_search_index && language.build_search_index;
+            let made = default.makes_search_index && language.makes_search_index;
             if made && !search.index_format.starts_with("fuse") && !search::has_rules(lang) {
                 diagnostics.push(
                     Diagnostic::warning(format!(
@@ -112,16 +106,6 @@ impl Emitter<'_> {
                     .hint("`index_format = \"fuse_json\"` below `[search]` takes none apart"),
                 );
             }
-        }
-        if searches && default.build_search_index && !output.resources.contains_key(&script) {
-            diagnostics.push(
-                Diagnostic::warning(format!(
-                    "pages load `{ELASTICLUNR}`, which Zola brings along and applgen does not"
-                ))
-                .hint(format!(
-                    "put that file of the npm package `elasticlunr`, version 0.9.5, where it is served: `static/{ELASTICLUNR}`"
-                )),
-            );
         }
         if diagnostics.has_errors() {
             return Err(Failure::told());
@@ -212,7 +196,9 @@ impl Emitter<'_> {
             .flatten();
         let theme = theme.map(|(path, file)| (path.to_owned(), file));
         for (path, file) in own.chain(theme) {
-            if shared.settings.ignored_static.fit(&path) || !taken.insert(path.clone()) {
+            // Pictures that Zola made once; those that are asked for are made here.
+            let made = path.starts_with("processed_images/");
+            if made || shared.settings.ignored_static.fit(&path) || !taken.insert(path.clone()) {
                 continue;
             }
             self.file(
@@ -244,6 +230,12 @@ impl Emitter<'_> {
             for asset in &entry.assets {
                 let path =
                     UrlPath::of_file(&UrlPath::from(entry.path.as_str()), Path::new(&asset.below));
+                // Pages within pages share their files, often at the same path.
+                let known = output.resources.get(&path).map(|known| &known.content);
+                if matches!(known, Some(Content::File(file)) if file.relative == asset.file.relative)
+                {
+                    continue;
+                }
                 self.file(output, path, &asset.file)?;
             }
         }
@@ -309,7 +301,7 @@ impl Emitter<'_> {
     fn feeds(&self, output: &mut Output) -> Result<(), Failure> {
         let settings = &self.engine.shared.settings;
         for (lang, language) in &settings.languages {
-            if language.generate_feeds {
+            if language.makes_feeds {
                 let pages = (0..self.library.entries.len()).filter(|at| {
                     let entry = &self.library.entries[*at];
                     !entry.section && entry.lang == *lang

@@ -28,10 +28,23 @@ impl Emitter<'_> {
                 } else {
                     format!("{path}/")
                 };
+                if let Some(directory) = path.strip_suffix("index.html")
+                    && directory.ends_with('/')
+                {
+                    all.push((directory.into(), entry.path.clone(), entry.shown()));
+                }
                 all.push((path, entry.path.clone(), entry.shown()));
             }
             if let Some(to) = &entry.meta.redirect_to {
-                let to = format!("/{}", to.trim_start_matches('/'));
+                if to.contains("://") {
+                    output.redirect_outward(UrlPath::from(entry.path.as_str()), to.clone());
+                    continue;
+                }
+                let mut to = format!("/{}", to.trim_start_matches('/'));
+                let name = to.rsplit('/').next().unwrap_or_default();
+                if !name.is_empty() && !name.contains(['.', '#', '?']) {
+                    to.push('/');
+                }
                 all.push((entry.path.clone(), to, entry.shown()));
             }
             if entry.section && entry.meta.paginate_by.is_some() && entry.meta.render {

@@ -5,6 +5,7 @@ use std::{collections::HashMap, error::Error as _};
 
 use tera::Error;
 
+use super::guard;
 use crate::report::{Diagnostic, Place, SourceText};
 
 type Sources = HashMap<String, SourceText>;
@@ -86,8 +87,12 @@ pub fn of_rendering(name: &str, error: &Error, sources: &Sources) -> Diagnostic 
         cause = messages.last().cloned().unwrap_or_default();
     }
     let words: Vec<String> = causes.iter().flat_map(|message| quoted(message)).collect();
-    let place = find(&templates, &words, sources);
-    let mut message = lower_first(&cause);
+    let spot = guard::passed().filter(|_| cause.contains(guard::NAME));
+    let place = match &spot {
+        Some(spot) => place_of(spot, sources),
+        None => find(&templates, &words, sources),
+    };
+    let mut message = lower_first(plain(&cause));
     if let [first, rest @ ..] = templates.as_slice()
         && !rest.is_empty()
     {
@@ -101,6 +106,53 @@ pub fn of_rendering(name: &str, error: &Error, sources: &Sources) -> Diagnostic 
             None => diagnostic,
         },
     }
+}
+
+/// Templates that import each other.
+pub fn of_circle(circle: &[String], sources: &Sources) -> Diagnostic {
+    let way = circle.join("`, from there `");
+    let mut diagnostic = Diagnostic::error(format!(
+        "templates import macros from each other in a circle: `{way}`"
+    ))
+    .hint("move the macros that both need into a file that imports neither");
+    if let [name, next, ..] = circle
+        && let Some(source) = sources.get(name)
+    {
+        let at = source.text().find(next.as_str());
+        diagnostic = diagnostic.at(at.map_or_else(
+            || Place::file(source.path()),
+            |at| Place::span_of(source, at..at + next.len()),
+        ));
+    }
+    diagnostic
+}
+
+/// A message without what Tera puts before it, where it names the call itself.
+fn plain(cause: &str) -> &str {
+    for kind in ["Function", "Filter"] {
+        let call = cause
+            .strip_prefix(kind)
+            .and_then(|rest| rest.strip_prefix(" call '"))
+            .and_then(|rest| rest.split_once("' failed: "));
+        if let Some((name, inner)) = call
+            && (name.starts_with(guard::NAME) || inner.starts_with(&format!("`{name}`: ")))
+        {
+            return inner;
+        }
+    }
+    cause
+}
+
+/// The macro, loop or variable that passed a bound.
+fn place_of(spot: &guard::Spot, sources: &Sources) -> Option<Place> {
+    let source = sources.get(&spot.template)?;
+    let found = Some(&spot.words)
+        .filter(|words| !words.is_empty())
+        .and_then(|words| Some((whole_word(source.text(), words)?, words.len())));
+    Some(match found {
+        Some((at, length)) => Place::span_of(source, at..at + length),
+        None => Place::file(source.path()),
+    })
 }
 
 /// The line in a template that a word of the message stands on: the innermost

@@ -258,7 +258,7 @@ impl Reader<'_> {
                 self.expression(&logic.rhs);
             }
             ExprVal::In(within) => {
-                self.compare(&within.lhs, &within.lhs);
+                self.compare(&within.lhs, &within.rhs);
                 self.expression(&within.lhs);
                 self.expression(&within.rhs);
             }
@@ -415,7 +415,8 @@ fn is_plain(value: &ExprVal) -> bool {
             call.name.as_str(),
             "get_url" | "get_taxonomy_url" | "get_hash" | "trans" | "now" | "load_data" | "get_env"
         ),
-        ExprVal::MacroCall(_) | ExprVal::Array(_) => false,
+        ExprVal::Array(items) => items.iter().all(|item| is_plain(&item.val)),
+        ExprVal::MacroCall(_) => false,
         _ => true,
     }
 }
@@ -456,7 +457,7 @@ mod tests {
             ),
         ]);
         assert!(fields.is_some());
-        for name in ["title", "date", "year", "rank", "pages"] {
+        for name in ["title", "date", "year", "rank"] {
             assert!(has(&fields, name), "{name}");
         }
         // Nobody calls the macro that would show contents; the section's own it has.

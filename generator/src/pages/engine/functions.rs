@@ -298,11 +298,11 @@ fn get_url(shared: &Arc<Shared>, given: &Given<'_>) -> Result<Value> {
             None => address.clone(),
         }));
     }
-    if path.starts_with("http://") || path.starts_with("https://") {
-        return Ok(Value::String(path.to_owned()));
-    }
     let below = match lang {
-        Some(lang) if lang != settings.default_language => {
+        // A whole path of that language stays what it is.
+        Some(lang)
+            if lang != settings.default_language && !path.starts_with(&format!("/{lang}/")) =>
+        {
             format!("{lang}/{}", path.trim_start_matches('/'))
         }
         _ => path.to_owned(),

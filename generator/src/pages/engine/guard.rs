@@ -6,9 +6,10 @@
 //! of the stack is in use and counts.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     hash::{DefaultHasher, Hasher},
+    sync::Arc,
 };
 
 use tera::{
@@ -26,12 +27,28 @@ const MAX_ROUNDS: u64 = 20_000_000;
 /// The longest text or list that a variable may grow to in a loop.
 const MAX_VALUE_BYTES: usize = 32 << 20;
 
-const NAME: &str = "__applgen_guard";
+/// What the functions are called: this, and their number.
+pub const NAME: &str = "__applgen_guard_";
+
+/// Where a bound is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The template.
+    pub template: String,
+    /// Words to find it by; none: the whole template.
+    pub words: String,
+}
 
 thread_local! {
     static BASE: Cell<Option<usize>> = const { Cell::new(None) };
     static ROUNDS: Cell<u64> = const { Cell::new(0) };
     static RANDOM: Cell<u64> = const { Cell::new(0) };
+    static PASSED: RefCell<Option<Arc<Spot>>> = const { RefCell::new(None) };
+}
+
+/// Where a bound was passed, if one was since somebody asked.
+pub fn passed() -> Option<Arc<Spot>> {
+    PASSED.take()
 }
 
 /// Begins the numbers of a page anew, by its path.
@@ -101,34 +118,90 @@ fn check(arguments: &HashMap<String, Value>) -> tera::Result<Value> {
 
 /// Puts the bounds into every template.
 pub fn into(tera: &mut Tera) {
-    tera.register_function(NAME, check);
-    for template in tera.templates.values_mut() {
-        loops(&mut template.ast);
-        template.ast.insert(0, call());
-        for definition in template.macros.values_mut() {
-            loops(&mut definition.body);
-            definition.body.insert(0, call());
+    let mut guards = Guards::default();
+    for (name, template) in &mut tera.templates {
+        guards.template.clone_from(name);
+        guards.loops(&mut template.ast);
+        template.ast.insert(0, guards.call(String::new()));
+        for (name, definition) in &mut template.macros {
+            guards.loops(&mut definition.body);
+            let call = guards.call(format!("macro {name}"));
+            definition.body.insert(0, call);
         }
         for blocks in template.blocks_definitions.values_mut() {
-            for (_, block) in blocks {
-                loops(&mut block.body);
+            for (owner, block) in blocks {
+                guards.template.clone_from(owner);
+                guards.loops(&mut block.body);
             }
         }
     }
+    for (number, spot) in guards.spots.into_iter().enumerate() {
+        tera.register_function(&format!("{NAME}{number}"), move |arguments: &_| {
+            check(arguments).inspect_err(|_| PASSED.set(Some(Arc::clone(&spot))))
+        });
+    }
 }
 
-fn call() -> Node {
-    guard(HashMap::new())
+/// Puts bounds into templates, and remembers where.
+#[derive(Default)]
+struct Guards {
+    template: String,
+    spots: Vec<Arc<Spot>>,
 }
 
-fn guard(args: HashMap<String, Expr>) -> Node {
-    Node::VariableBlock(
-        WS::default(),
-        Expr::new(ExprVal::FunctionCall(FunctionCall {
-            name: NAME.to_owned(),
-            args,
-        })),
-    )
+impl Guards {
+    fn call(&mut self, words: String) -> Node {
+        self.guard(words, HashMap::new())
+    }
+
+    fn guard(&mut self, words: String, args: HashMap<String, Expr>) -> Node {
+        let name = format!("{NAME}{}", self.spots.len());
+        self.spots.push(Arc::new(Spot {
+            template: self.template.clone(),
+            words,
+        }));
+        let call = ExprVal::FunctionCall(FunctionCall { name, args });
+        Node::VariableBlock(WS::default(), Expr::new(call))
+    }
+
+    fn loops(&mut self, nodes: &mut Vec<Node>) {
+        // Behind each variable that may have grown, a look at how far.
+        let mut at = 0;
+        while at < nodes.len() {
+            if let Node::Set(_, set) = &nodes[at]
+                && grows(&set.value)
+            {
+                let value = Expr::new(ExprVal::Ident(set.key.clone()));
+                let words = format!("{} =", set.key);
+                let look = self.guard(words, HashMap::from([("value".to_owned(), value)]));
+                nodes.insert(at + 1, look);
+            }
+            at += 1;
+        }
+        for node in nodes {
+            match node {
+                Node::Forloop(_, inner, _) => {
+                    self.loops(&mut inner.body);
+                    let call = self.call(format!("{} in", inner.value));
+                    inner.body.insert(0, call);
+                    if let Some(empty) = &mut inner.empty_body {
+                        self.loops(empty);
+                    }
+                }
+                Node::If(inner, _) => {
+                    for (_, _, body) in &mut inner.conditions {
+                        self.loops(body);
+                    }
+                    if let Some((_, body)) = &mut inner.otherwise {
+                        self.loops(body);
+                    }
+                }
+                Node::Block(_, block, _) => self.loops(&mut block.body),
+                Node::FilterSection(_, section, _) => self.loops(&mut section.body),
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Whether what is set can be longer than what it is made from.
@@ -138,41 +211,4 @@ fn grows(value: &Expr) -> bool {
             .filters
             .iter()
             .any(|filter| matches!(filter.name.as_str(), "concat" | "replace" | "regex_replace"))
-}
-
-fn loops(nodes: &mut Vec<Node>) {
-    // Behind each variable that may have grown, a look at how far.
-    let mut at = 0;
-    while at < nodes.len() {
-        if let Node::Set(_, set) = &nodes[at]
-            && grows(&set.value)
-        {
-            let value = Expr::new(ExprVal::Ident(set.key.clone()));
-            let look = guard(HashMap::from([("value".to_owned(), value)]));
-            nodes.insert(at + 1, look);
-        }
-        at += 1;
-    }
-    for node in nodes {
-        match node {
-            Node::Forloop(_, inner, _) => {
-                loops(&mut inner.body);
-                inner.body.insert(0, call());
-                if let Some(empty) = &mut inner.empty_body {
-                    loops(empty);
-                }
-            }
-            Node::If(inner, _) => {
-                for (_, _, body) in &mut inner.conditions {
-                    loops(body);
-                }
-                if let Some((_, body)) = &mut inner.otherwise {
-                    loops(body);
-                }
-            }
-            Node::Block(_, block, _) => loops(&mut block.body),
-            Node::FilterSection(_, section, _) => loops(&mut section.body),
-            _ => {}
-        }
-    }
 }

@@ -12,6 +12,7 @@ mod filters;
 mod functions;
 mod guard;
 pub mod images;
+mod imports;
 pub use guard::{STACK_BYTES, seed};
 mod metadata;
 pub mod trace;
@@ -189,6 +190,9 @@ impl Engine {
         texts.sort_unstable();
         tera.add_raw_templates(texts)
             .map_err(|error| Failure::site(errors::of_loading(&error, &shared.sources)))?;
+        if let Some(circle) = imports::circle(&tera) {
+            return Err(Failure::site(errors::of_circle(&circle, &shared.sources)));
+        }
         guard::into(&mut tera);
         let tera = Arc::new(tera);
         let _ = shared.tera.set(Arc::downgrade(&tera));
@@ -223,6 +227,7 @@ impl Engine {
     ) -> Result<String, Box<Diagnostic>> {
         fields::with(self.fields(name), || {
             let context = context();
+            guard::passed();
             guard::watched(|| self.tera.render(name, context.borrow()))
         })
         .map_err(|error| Box::new(errors::of_rendering(name, &error, &self.shared.sources)))

@@ -48,6 +48,7 @@ fn library(pages: &[Written]) -> Library {
     let language = Language {
         taxonomies: vec![Taxonomy {
             name: "tags".into(),
+            slug: "tags".into(),
             render: true,
             ..Taxonomy::default()
         }],

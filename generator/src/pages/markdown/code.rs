@@ -45,7 +45,8 @@ impl Info {
             match key.trim() {
                 "linenos" => parsed.numbers = true,
                 "linenostart" => {
-                    parsed.first = value.trim().parse().unwrap_or(1);
+                    // With a space before it Zola reads no number, and begins at 1.
+                    parsed.first = value.parse().unwrap_or(1);
                 }
                 "hl_lines" => parsed.marked = ranges(value),
                 "hide_lines" => parsed.hidden = ranges(value),
@@ -76,7 +77,14 @@ fn ranges(text: &str) -> Vec<RangeInclusive<usize>> {
 
 /// A block as HTML, and its language if there is no syntax for that.
 pub fn block(info: &str, text: &str, settings: Option<&Highlighting>) -> (String, Option<String>) {
-    let info = Info::parse(info);
+    let mut info = Info::parse(info);
+    if settings.is_none() {
+        // Without highlighting a block is only its text, as with Zola.
+        info = Info {
+            language: info.language,
+            ..Info::default()
+        };
+    }
     let own = settings.and_then(|settings| settings.extras.syntax(&info.language));
     let built_in = || Some((slides::syntaxes(), slides::syntax_of(&info.language)?));
     let syntax: Option<(&SyntaxSet, &SyntaxReference)> = own.or_else(built_in);
@@ -139,6 +147,8 @@ fn assemble(info: &Info, lines: &[String], settings: Option<&Highlighting>, styl
             " class=\"language-{}\"{attributes}",
             escape(&info.language)
         ));
+    } else if settings.is_some() {
+        out.push_str(" data-lang=\"plain\"");
     }
     if let Some(name) = &info.name {
         out.push_str(&format!(" data-name=\"{}\"", escape(name)));

@@ -301,7 +301,7 @@ impl<'a, 'e> Rewriter<'a, 'e> {
         context.insert("id", id);
         context.insert("level", &level);
         match self.around.engine.render("anchor-link.html", &context) {
-            Ok(html) => html.trim_end().to_owned(),
+            Ok(html) => html,
             Err(diagnostic) => {
                 self.rendered.problems.push(Problem {
                     diagnostic: *diagnostic,
@@ -354,18 +354,23 @@ pub fn summary(events: &[Event<'_>], at: usize, around: &Surroundings<'_>) -> St
     }
     let inside_text = open.iter().any(|tag| *tag != TagEnd::HtmlBlock);
     if inside_text {
+        if let Some(Event::Text(text)) = kept.last_mut() {
+            *text = text.trim_end().to_owned().into();
+        }
         let mut so_far = String::new();
         html::push_html(&mut so_far, kept.iter().cloned());
         let mut context = around.engine.context(around.lang);
         context.insert("summary", &so_far);
         if let Ok(cutoff) = around.engine.render("summary-cutoff.html", &context) {
-            kept.push(Event::InlineHtml(cutoff.trim_end().to_owned().into()));
+            kept.push(Event::InlineHtml(cutoff.into()));
         }
     }
     kept.extend(open.into_iter().rev().map(Event::End));
     let mut out = String::new();
     html::push_html(&mut out, kept.into_iter());
-    out.truncate(out.trim_end().len());
+    if !inside_text {
+        out.truncate(out.trim_end().len());
+    }
     out
 }
 

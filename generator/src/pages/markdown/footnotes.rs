@@ -69,7 +69,7 @@ pub fn to_the_bottom(events: Vec<Event<'_>>) -> Vec<Event<'_>> {
     }
     let html = |text: String| Event::Html(CowStr::from(text));
     out.push(html(
-        "<footer class=\"footnotes\">\n<ol class=\"footnotes-list\">\n".into(),
+        "<section class=\"footnotes\">\n<ol class=\"footnotes-list\">\n".into(),
     ));
     for (name, mut inner) in finished {
         let escaped = super::escape(&name);
@@ -81,16 +81,13 @@ pub fn to_the_bottom(events: Vec<Event<'_>>) -> Vec<Event<'_>> {
             })
             .collect();
         let back = Event::InlineHtml(CowStr::from(back));
-        match inner
-            .iter()
-            .rposition(|e| matches!(e, Event::End(TagEnd::Paragraph)))
-        {
-            Some(end) => inner.insert(end, back),
-            None => inner.push(back),
+        match inner.last() {
+            Some(Event::End(TagEnd::Paragraph)) => inner.insert(inner.len() - 1, back),
+            _ => inner.push(back),
         }
         out.extend(inner);
         out.push(html("</li>\n".into()));
     }
-    out.push(html("</ol>\n</footer>\n".into()));
+    out.push(html("</ol>\n</section>\n".into()));
     out
 }

@@ -254,16 +254,21 @@ impl Expander<'_> {
                 out.push(CLOSE);
                 self.html.push(text);
             }
-            Err(diagnostic) => self.problems.push(Problem {
-                diagnostic: Diagnostic {
-                    message: format!(
-                        "the shortcode `{name}` cannot be rendered: {}",
-                        diagnostic.message
-                    ),
-                    ..*diagnostic
-                },
-                about: first_line.to_owned(),
-            }),
+            Err(diagnostic) => {
+                let prefix = format!("the shortcode `{name}` cannot be rendered: ");
+                // One that calls itself by way of a filter is named once.
+                let why = match diagnostic.message.split_once(&prefix) {
+                    Some((_, inner)) => inner,
+                    None => diagnostic.message.as_str(),
+                };
+                self.problems.push(Problem {
+                    diagnostic: Diagnostic {
+                        message: format!("{prefix}{why}"),
+                        ..*diagnostic
+                    },
+                    about: first_line.to_owned(),
+                });
+            }
         }
     }
 

@@ -5,6 +5,9 @@ use std::ops::Range;
 
 use tera::{Map, Value};
 
+/// How deep lists in arguments may be in lists.
+const MAX_LISTS: usize = 16;
+
 /// A piece of a page's text.
 #[derive(Debug, PartialEq)]
 pub enum Piece {
@@ -37,7 +40,9 @@ pub fn split(text: &str) -> Result<Vec<Piece>, Range<usize>> {
         if rest[2..].starts_with("/*") {
             // An example of a shortcode: shown, not called.
             let end = format!("*/{close}");
-            let shown = rest.find(&end).filter(|length| is_call(&rest[4..*length]));
+            let shown = rest
+                .find(&end)
+                .filter(|length| is_call(&rest[4..*length], inline));
             if let Some(length) = shown {
                 plain.push_str(&rest[..2]);
                 plain.push_str(&rest[4..length]);
@@ -82,10 +87,11 @@ pub fn split(text: &str) -> Result<Vec<Piece>, Range<usize>> {
 }
 
 /// Whether this is what a shortcode is called with: `name(…)`, or `end`.
-fn is_call(text: &str) -> bool {
-    let text = text.trim();
-    let name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    text == "end" || (text.starts_with(name) && text.trim_start_matches(name).starts_with('('))
+fn is_call(text: &str, inline: bool) -> bool {
+    let (open, close) = if inline { ("{{", "}}") } else { ("{%", "%}") };
+    let whole = format!("{open}{text}{close}");
+    let called = call(&whole, close).is_some_and(|(.., length)| length == whole.len());
+    called || text.trim() == "end"
 }
 
 fn next_opening(text: &str, from: usize) -> Option<usize> {
@@ -145,14 +151,11 @@ fn call(text: &str, close: &str) -> Option<(String, Map<String, Value>, usize)> 
         reader.space();
         reader.expect("=")?;
         reader.space();
-        let value = reader.value(true)?;
+        let value = reader.value(MAX_LISTS)?;
         arguments.insert(key, value);
+        // Zola takes arguments without commas too.
         reader.space();
-        if !reader.take(",") {
-            reader.space();
-            reader.expect(")")?;
-            break;
-        }
+        reader.take(",");
     }
     reader.space();
     reader.take("-");
@@ -200,7 +203,8 @@ impl Reader<'_> {
         Some(name)
     }
 
-    fn value(&mut self, arrays: bool) -> Option<Value> {
+    /// A value; lists may be so many lists deep.
+    fn value(&mut self, arrays_deep: usize) -> Option<Value> {
         let rest = self.rest();
         let first = rest.chars().next()?;
         match first {
@@ -210,7 +214,7 @@ impl Reader<'_> {
                 self.at += end + 2;
                 Some(Value::String(text))
             }
-            '[' if arrays => {
+            '[' if arrays_deep > 0 => {
                 self.at += 1;
                 let mut items = Vec::new();
                 loop {
@@ -218,7 +222,7 @@ impl Reader<'_> {
                     if self.take("]") {
                         return Some(Value::Array(items));
                     }
-                    items.push(self.value(false)?);
+                    items.push(self.value(arrays_deep - 1)?);
                     self.space();
                     if !self.take(",") {
                         self.space();
@@ -273,7 +277,11 @@ mod tests {
     #[test]
     fn calls_with_arguments_and_bodies() {
         assert_eq!(
-            calls("a {{ b(x=\"1\", y=true, z=[1, 2.5,], w=`q`) }} c"),
+            calls("{{ a(x=[[1, 'b'], [[]]]) }}"),
+            [("a".into(), r#"{"x":[[1,"b"],[[]]]}"#.into(), None)]
+        );
+        assert_eq!(
+            calls("a {{ b(x=\"1\", y=true z=[1, 2.5,], w=`q`) }} c"),
             [(
                 "b".into(),
                 r#"{"x":"1","y":true,"z":[1,2.5],"w":"q"}"#.into(),
@@ -302,6 +310,7 @@ mod tests {
             text("{%/* a() */%} x {%/* end */%}"),
             "{% a() %} x {% end %}"
         );
+        assert_eq!(text("{{/* a(b=c) */}}"), "{{/* a(b=c) */}}");
         assert_eq!(
             text("{{ page.title }} {{ a(b) }}"),
             "{{ page.title }} {{ a(b) }}"

@@ -18,8 +18,10 @@ pub use read::{keys, parsed};
 /// A taxonomy of one language.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Taxonomy {
-    /// Its name, as in front matter and in paths.
+    /// Its name, as in front matter and in the paths of templates.
     pub name: String,
+    /// The same as it stands in addresses.
+    pub slug: String,
     /// Terms are paginated by this.
     pub paginate_by: Option<usize>,
     /// The word before the number in the paths of pagers.
@@ -39,12 +41,16 @@ pub struct Language {
     pub description: Option<String>,
     /// Whether there is a feed for all its pages.
     pub generate_feeds: bool,
+    /// Whether one is made: of the default language only the top of the file decides.
+    pub makes_feeds: bool,
     /// Names of feeds, and of their templates.
     pub feed_filenames: Vec<String>,
     /// Its taxonomies.
     pub taxonomies: Vec<Taxonomy>,
     /// Whether there is a search index.
     pub build_search_index: bool,
+    /// Whether one is made, as with feeds.
+    pub makes_search_index: bool,
     /// What goes into the search index.
     pub search: Search,
     /// Texts for `trans`.
@@ -212,8 +218,6 @@ pub struct Settings {
     pub markdown: Markdown,
     /// Every language, the default one included.
     pub languages: BTreeMap<String, Language>,
-    /// `[languages]` has a table for the default language too.
-    pub default_is_listed: bool,
     /// The site's own data.
     pub extra: Value,
 }

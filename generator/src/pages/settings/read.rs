@@ -192,10 +192,11 @@ impl Settings {
                 let mut own = language(&mut within, Some(&default));
                 own.translations = within.table("translations").map(object).unwrap_or_default();
                 if *code == settings.default_language {
+                    let why = "of the default language, the top of the file says it";
+                    within.without_effect(&[("generate_feeds", why), ("build_search_index", why)]);
                     // The top of the file speaks for this language; what it
                     // leaves out is taken from here, as Zola does.
                     default.fill(own, &fields);
-                    settings.default_is_listed = true;
                 } else {
                     settings.languages.insert(code.clone(), own);
                 }
@@ -204,6 +205,11 @@ impl Settings {
         settings
             .languages
             .insert(settings.default_language.clone(), default);
+        for language in settings.languages.values_mut() {
+            for taxonomy in &mut language.taxonomies {
+                taxonomy.slug = settings.slugify_taxonomies.path(&taxonomy.name);
+            }
+        }
         if let Some(name) = &settings.theme
             && let Some(source) = theme(name)
             && let Some(node) = parsed(&source, diagnostics)
@@ -365,6 +371,8 @@ fn language(fields: &mut Fields<'_>, default: Option<&Language>) -> Language {
                 );
                 match within.text("name") {
                     Some(name) => taxonomies.push(Taxonomy {
+                        // Made of the name when all is read.
+                        slug: String::new(),
                         name,
                         paginate_by: within.count("paginate_by").filter(|by| *by > 0),
                         paginate_path: within.text("paginate_path"),
@@ -396,13 +404,16 @@ fn language(fields: &mut Fields<'_>, default: Option<&Language>) -> Language {
             ..Search::default()
         },
     };
+    let build_search_index = fields.boolean("build_search_index").unwrap_or(false);
     Language {
         title: fields.text("title"),
         description: fields.text("description"),
         generate_feeds: feeds.unwrap_or(false),
+        makes_feeds: feeds.unwrap_or(false),
         feed_filenames,
         taxonomies,
-        build_search_index: fields.boolean("build_search_index").unwrap_or(false),
+        build_search_index,
+        makes_search_index: build_search_index,
         search,
         translations: Map::new(),
     }

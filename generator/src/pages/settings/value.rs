@@ -12,7 +12,8 @@ impl Settings {
         let languages: Map<String, Value> = self
             .languages
             .iter()
-            .filter(|(code, _)| **code != self.default_language || self.default_is_listed)
+            // The others, as with Zola.
+            .filter(|(other, _)| *other != code)
             .map(|(code, own)| (code.clone(), language_value(own)))
             .collect();
         let mut value = language_value(language);
@@ -96,7 +97,7 @@ impl Taxonomy {
     pub fn to_value(&self) -> Value {
         serde_json::json!({
             "name": self.name,
-            "slug": self.name,
+            "slug": self.slug,
             "paginate_by": self.paginate_by,
             "paginate_path": self.paginate_path,
             "feed": self.feed,
