@@ -4,9 +4,10 @@
 # `--tap` image beside them on the same kind of link.
 #
 # One worker each, on a core of its own, one zone of 10,000 names, dnsperf on the
-# other core, names that are there and names that are not. The three take turns;
-# of each the median is told, and what ours is to it, by rate and by processor
-# time. `ROUNDS`, `SECONDS_EACH`.
+# other core, names that are there and names that are not. The three take turns,
+# and on loopback with them the floor: a server that looks nothing up
+# (appliance/unix/examples/floor.rs). Of each the median is told, and what ours is
+# to it, by rate and by processor time. `ROUNDS`, `SECONDS_EACH`.
 . "$(dirname "$0")/../lib.sh"
 . ci/tap/lib.sh
 
@@ -126,6 +127,14 @@ for name in names:
     cheaper = statistics.median(b[1] / a[1] for a, b in zip(ours, runs[name]))
     print(f"{what}: {name} {rate:.0f} queries/s, {cost:.2f} µs of processor each; "
           f"ours is {faster:.2f} times that, by processor time {cheaper:.2f}, turn by turn")
+if "floor" in runs:
+    # What is left where nothing is looked up: more than that cannot be had with sockets.
+    rounds = list(zip(*(runs[name] for name in ("floor", "nsd", "knot"))))
+    rate = statistics.median(a[0] / max(b[0], c[0]) for a, b, c in rounds)
+    cost = statistics.median(min(b[1], c[1]) / a[1] for a, b, c in rounds)
+    mine = statistics.median(a[1] - b[1] for a, b in zip(ours, runs["floor"]))
+    print(f"{what}: UDP alone is {rate:.2f} times the faster of NSD and Knot, by processor time "
+          f"{cost:.2f}; ours is {mine:.2f} µs above it")
 PY
     done
 }
@@ -155,6 +164,7 @@ fi
 need dnsperf nsd knotd=knot kdig=knot-dnsutils python3 taskset=util-linux unshare=util-linux \
     nsenter=util-linux ip=iproute2 sysctl=procps pgrep=procps
 build_applgen
+cargo build --quiet --release --locked --package applgen-unix --example floor
 
 # ── The lookup ──
 cargo bench --quiet --locked --package applgen-dns --bench lookup 2>"$TMP/err" |
@@ -207,6 +217,9 @@ free_port; nsd=$port
 start_nsd 127.0.0.1 "$nsd"
 free_port; knot=$port
 start_knot 127.0.0.1 "$knot"
-compare loopback "ours=127.0.0.1#$ours" "nsd=127.0.0.1#$nsd" "knot=127.0.0.1#$knot"
+free_port; floor=$port
+background "$TMP/floor.log" "${on_server[@]}" "$(dirname "$APPLGEN")/examples/floor" "127.0.0.1:$floor"
+pid_of[floor]=$background_pid
+compare loopback "ours=127.0.0.1#$ours" "nsd=127.0.0.1#$nsd" "knot=127.0.0.1#$knot" "floor=127.0.0.1#$floor"
 chmod -R a+rX "$TMP"
 in_namespace "$0" inside "$TMP"

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Authoritative DNS beside the servers that are trusted with it.
 #
-# - Zone text: a record of every type is read as BIND reads it; what NSD and Knot
-#   both refuse is refused, with a place and a hint.
+# - Zone text: a record of every type is read as BIND, NSD and Knot read it, each of
+#   what it knows (ci/dns/wire.py for the latter two); what NSD and Knot both refuse is
+#   refused, with a place and a hint.
 # - Answers: random zones, questions near their names, ours against NSD and Knot
 #   (see generator/examples/dns_compare), signed and not. `SWEEP=1` asks far more.
+# - Odd queries: every opcode, signatures, transfers, classes, options (ci/dns/odd.py).
 # - Clients: kdig over UDP and TCP, pipelined queries, a client that never ends.
 . "$(dirname "$0")/../lib.sh"
 need nsd knotd=knot kdig=knot-dnsutils kzonecheck=knot-dnssecutils \
@@ -21,6 +23,8 @@ cp ci/dns/included.inc "$TMP/text"
 (cd "$TMP/text" && named-compilezone -i none -k ignore -F raw=0 -o raw example.org example.org.zone) \
     >"$TMP/bind" 2>&1 || { cat "$TMP/bind" >&2; fail "BIND does not read ci/dns/types.zone"; }
 "$examples/zone_compare" "$TMP/text/example.org.zone" "$TMP/text/raw"
+
+python3 ci/dns/wire.py "$examples/zone_compare" ci/dns/types.zone "$TMP/wire"
 
 python3 ci/dns/verdicts.py "$APPLGEN" "$TMP/text"
 
@@ -96,6 +100,7 @@ END
     done
     "$examples/dns_compare" "$mode" "$seed" "$zones" "$queries" "$port" "$nsd_port" "$knot_port" ||
         { cat "$folder/nsd.log" "$folder/knot.log" | head -n 20 >&2; fail "ours differs from NSD and Knot (seed $seed)"; }
+    [[ $mode != ask ]] || python3 ci/dns/odd.py "$port" "$nsd_port" "$knot_port"
     stop "$background_pid"
     local pid
     for pid in "${started[@]}"; do

@@ -203,6 +203,28 @@ for transport in +notcp +tcp; do
 done
 stop "$background_pid"
 
+say "names of the guest's own, by boot words and by DHCP"
+mkdir -p "$TMP/own/zones"
+printf '[dns]\nself = ["ns.example.org", "example.org"]\n' >"$TMP/own/applgen.toml"
+printf '%s\n' '$TTL 300' '@ SOA ns host 1 3600 600 86400 300' '@ NS ns' '@ MX 1 @' 'www CNAME @' \
+    >"$TMP/own/zones/example.org.zone"
+"$APPLGEN" build "$TMP/own" --kvm -o "$TMP/own.kvm" >/dev/null 2>&1
+for turn in "10.0.2.15 $static" "10.0.2.77 ip=dhcp"; do
+    address=${turn%% *}
+    free_port
+    boot own microvm 32 "$TMP/own.kvm" "${turn#* }" -device virtio-net-device,netdev=net \
+        -netdev "user,id=net,dhcpstart=10.0.2.77,hostfwd=udp:127.0.0.1:$port-$address:53,hostfwd=tcp:127.0.0.1:$port-$address:53"
+    await own "$background_pid" "^listening dns://$address:53"
+    for transport in +notcp +tcp; do
+        asked() { kdig +noall "$@" +timeout=5 "$transport" @127.0.0.1 -p "$port" | awk '/\tA\t/ { print $1, $NF }'; }
+        expect "the apex over $transport" "$(asked +answer example.org A)" "example.org. $address"
+        expect "its alias over $transport" "$(asked +answer www.example.org A)" "example.org. $address"
+        expect "its mail host over $transport" "$(asked +additional example.org MX)" "example.org. $address"
+        expect "its name server over $transport" "$(asked +additional example.org NS)" "ns.example.org. $address"
+    done
+    power_off own "$background_pid"
+done
+
 if have_fixture oscon14; then
     say "the deck in a browser, from \`applgen run --kvm\`"
     free_port

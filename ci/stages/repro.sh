@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# The same site gives the same bytes: the command built twice from copies of this
-# tree, and a site built twice, with two empty kernel caches, everything else
-# different that ever leaked into a program: folders, CARGO_HOME, HOME, TZ,
-# language, umask, number of threads, flags in the environment.
+# The same site gives the same bytes: built by the command as people have it, and
+# by one from a copy of this tree, not optimised; with two empty kernel caches and
+# everything else different that ever leaked into a program: folders, CARGO_HOME,
+# HOME, TZ, language, umask, number of threads, flags in the environment.
 . "$(dirname "$0")/../lib.sh"
 need git cc=gcc cmp=diffutils
+build_applgen
 
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 rustup_home=${RUSTUP_HOME:-$HOME/.rustup}
@@ -43,32 +44,35 @@ copy_tree() {
         xargs -0 cp --parents --no-dereference -t "$1"
 }
 
-# build PLACE SITE [SETTING…] : the command from a copy of the tree, and with it
-# the image, all under PLACE and with these settings in the environment.
-build() {
-    local place=$1 site=$2
-    shift 2
-    copy_tree "$place/src"
-    copy_cargo_home "$place/cargo"
+# images COMMAND PLACE SITE SETTING… : the images of a site under PLACE, with these
+# settings in the environment.
+images() {
+    local command=$1 place=$2 site=$3 target
+    shift 3
     mkdir -p "$place/home"
-    local surroundings=(env "CARGO_HOME=$place/cargo" "RUSTUP_HOME=$rustup_home" "HOME=$place/home"
-        "APPLGEN_CACHE=$place/cache" CARGO_NET_OFFLINE=true)
-    # Unoptimised: what is compared is what the command makes.
-    "${surroundings[@]}" CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR="$place/target" \
-        cargo build --locked --quiet --package applgen --manifest-path "$place/src/Cargo.toml"
     (
         cd "$place/home"
         # A guest's kernel is packed too.
         for target in unix kvm; do
-            "${surroundings[@]}" "$@" "$place/target/debug/applgen" build "$site" --$target -o "$place/talk.$target"
+            env "RUSTUP_HOME=$rustup_home" "HOME=$place/home" "APPLGEN_CACHE=$place/cache" CARGO_NET_OFFLINE=true "$@" \
+                "$command" build "$site" --$target -o "$place/talk.$target"
         done
     )
 }
 
-(umask 022 && build "$TMP/a" "$site" TZ=UTC LC_ALL=C RAYON_NUM_THREADS=1)
-(umask 077 && build "$TMP/b c/d" "$TMP/another place/for sites/talk" \
-    TZ=Pacific/Kiritimati LC_ALL=C.UTF-8 LANG=tr_TR.UTF-8 RAYON_NUM_THREADS=7 USER=other \
-    CARGO_BUILD_JOBS=1 RUSTFLAGS=-Cdebuginfo=2 CARGO_PROFILE_APPLIANCE_OPT_LEVEL=1)
+(umask 022 && images "$APPLGEN" "$TMP/a" "$site" "CARGO_HOME=$cargo_home" TZ=UTC LC_ALL=C RAYON_NUM_THREADS=1)
+
+place="$TMP/b c/d"
+(
+    umask 077
+    copy_tree "$place/src"
+    copy_cargo_home "$place/cargo"
+    surroundings=("CARGO_HOME=$place/cargo" TZ=Pacific/Kiritimati LC_ALL=C.UTF-8 LANG=tr_TR.UTF-8 RAYON_NUM_THREADS=7
+        USER=other CARGO_BUILD_JOBS=1 RUSTFLAGS=-Cdebuginfo=2 CARGO_PROFILE_APPLIANCE_OPT_LEVEL=1)
+    env "CARGO_HOME=$place/cargo" CARGO_NET_OFFLINE=true CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR="$place/target" \
+        cargo build --locked --quiet --package applgen --manifest-path "$place/src/Cargo.toml"
+    images "$place/target/debug/applgen" "$place" "$TMP/another place/for sites/talk" "${surroundings[@]}"
+)
 
 for name in talk.{unix,kvm}{,.json}; do
     same_bytes "$TMP/a/$name" "$TMP/b c/d/$name" "$name"

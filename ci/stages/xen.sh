@@ -53,6 +53,10 @@ for number in 1 2 3 4 5; do
 done >>"$TMP/zones/zones/example.org.zone"
 "$APPLGEN" build "$TMP/zones" --xen -o "$TMP/in/zones.xen" 2>"$TMP/build" || { cat "$TMP/build" >&2; exit 1; }
 cp ci/xen/guest.sh "$TMP/in/"
+# The command is tried in dom0 too, with its libraries: that Debian's may be older.
+mkdir "$TMP/in/command"
+cp "$APPLGEN" "$TMP/in/command/applgen"
+{ ldd "$APPLGEN" 2>/dev/null || true; } | grep -o '/[^ ]*' | xargs -r cp -L -t "$TMP/in/command"
 
 # An image for Xen that is started without one says so, and ends.
 need timeout=coreutils
@@ -80,3 +84,11 @@ fi
     tail -n 30 "$TMP/lab/xen.log" >&2
     exit "$status"
 }
+
+# A lab of its own, which is a minute or two more: for those who changed it.
+if [[ -n ${XEN_LAB_SHELL:-} ]]; then
+    need python3
+    python3 ci/xen/shell.py ci/xen-lab "$TMP/files/index.html"
+else
+    say "not tried: ci/xen-lab shell (XEN_LAB_SHELL=1 does)"
+fi

@@ -210,3 +210,46 @@ if xl create oscon14.xl 'vif=["bridge=nosuch"]' >xl.out 2>&1; then
     fail "xl made a guest on a bridge that is not there"
 fi
 passed "a bridge that is not there: xl says so"
+
+# `applgen run` where there is `xl`: the command itself, with the libraries of where
+# it was built, if it needs any.
+command=(command/applgen)
+loader=$(echo command/ld-linux*)
+[[ -e $loader ]] && command=("$loader" --library-path command command/applgen)
+none_left() { ! xl list | grep -q applgen-run-; }
+# runs SIGNAL : a guest is started and answers, and the signal ends both. (What runs
+# beside a script is deaf to ^C unless it is told otherwise.)
+runs() {
+    local status=0
+    env --default-signal=INT "${command[@]}" run zones.xen >run.out 2>run.err &
+    running=$!
+    listens() { grep -q '^listening http://192\.0\.2\.4:80/' run.out; }
+    wait_for 60 "applgen run: $(cat run.out run.err)" listens
+    grep -q '^listening dns://192\.0\.2\.4:53' run.out || fail "applgen run tells of no dns"
+    grep -q '^applgen .* on xen' run.err || fail "applgen run does not show the guest's console: $(cat run.err)"
+    answers 192.0.2.4 || fail "the guest of applgen run does not answer"
+    [[ $(xl list | grep -c applgen-run-) == 1 ]] || fail "not one guest of applgen run"
+    kill -"$1" "$running"
+    wait "$running" || status=$?
+    ((status == 0)) || { cat run.err; fail "applgen run ended with $status on SIG$1"; }
+    none_left || fail "SIG$1 left the guest of applgen run"
+}
+runs INT
+runs TERM
+# refused PATTERN COMMAND… : exit code 2, and a line that says why.
+refused() {
+    local pattern=$1 status=0
+    shift
+    "$@" >run.out 2>run.err || status=$?
+    ((status == 2)) || { cat run.err; fail "not refused with 2 but $status: $*"; }
+    grep -q -- "$pattern" run.err || { cat run.err; fail "no line like \`$pattern\`"; }
+    none_left || fail "it left a guest: $*"
+}
+refused 'the guest stopped with an error' "${command[@]}" run zones.xen --memory 3
+grep -q '^error: too little memory' run.err || fail "applgen run does not show why the guest stopped"
+refused 'sudo applgen run' setpriv --reuid=65534 --regid=65534 --clear-groups \
+    env APPLGEN_CACHE=/tmp/applgen "${command[@]}" run zones.xen
+ip link set xenbr0 down
+ip link set xenbr0 name elsewhere
+refused 'is there a bridge' "${command[@]}" run zones.xen
+passed "applgen run on this host: ^C, SIGTERM, too little memory, not root, no bridge"

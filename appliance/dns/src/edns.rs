@@ -46,7 +46,13 @@ pub struct Reply<'a> {
     pub nsid: Option<&'a [u8]>,
     /// The client's part of a cookie and the server's new one.
     pub cookie: Option<([u8; 8], [u8; 16])>,
+    /// Whether to say that the name is in no zone of ours.
+    pub foreign: bool,
 }
+
+/// The option of an extended error: Not Authoritative (RFC 8914 §4.21), as NSD and Knot
+/// tell it.
+pub const FOREIGN: &[u8; 6] = &[0, 15, 0, 2, 0, 20];
 
 impl Edns {
     /// Reads class, TTL and data of an OPT record; `None` when its options do
@@ -95,7 +101,8 @@ impl Reply<'_> {
     pub fn length(&self) -> usize {
         let nsid = self.nsid.map_or(0, |nsid| 4 + nsid.len());
         let cookie = self.cookie.map_or(0, |_| 4 + 8 + 16);
-        11 + nsid + cookie
+        let foreign = if self.foreign { FOREIGN.len() } else { 0 };
+        11 + nsid + cookie + foreign
     }
 
     /// Writes it; the number of bytes, or `None` if there are not so many.
@@ -128,6 +135,9 @@ impl Reply<'_> {
             put(&24_u16.to_be_bytes())?;
             put(client)?;
             put(server)?;
+        }
+        if self.foreign {
+            put(FOREIGN)?;
         }
         Some(length)
     }

@@ -7,7 +7,7 @@
 
 use crate::MAX_ALIASES;
 use crate::server::Own;
-use applgen_bundle::dns::{Name, Record, RrSet};
+use applgen_bundle::dns::{Name, Ready, Record, RrSet};
 
 /// Names that are remembered for compression; later ones are written in full.
 const REMEMBERED: usize = 64;
@@ -40,10 +40,9 @@ pub enum Section {
 /// An answer in the making.
 #[derive(Debug)]
 pub struct Message<'m, 'b> {
+    /// No record ends behind it.
     buffer: &'m mut [u8],
     at: usize,
-    /// No record ends behind this.
-    limit: usize,
     names: [u32; REMEMBERED],
     offsets: [u16; REMEMBERED],
     remembered: usize,
@@ -71,9 +70,9 @@ impl<'m, 'b> Message<'m, 'b> {
         dnssec: bool,
         own: &'m Option<Own>,
     ) -> Self {
+        let limit = limit.min(buffer.len());
         Self {
-            limit: limit.min(buffer.len()),
-            buffer,
+            buffer: buffer.get_mut(..limit).unwrap_or_default(),
             at,
             names: [0; REMEMBERED],
             offsets: [0; REMEMBERED],
@@ -176,6 +175,19 @@ impl<'m, 'b> Message<'m, 'b> {
         }
     }
 
+    /// Makes ready records all that there is behind the question, whose name begins at
+    /// an offset and has so many bytes; whether that is the answer.
+    pub fn ready(&mut self, ready: Option<Ready<'b>>, name: usize, length: usize) -> bool {
+        let written = ready.filter(|_| self.counts == [0; 3] && !self.dnssec());
+        let written = written.and_then(|ready| {
+            let owner = name + length.checked_sub(ready.owner_length())?;
+            self.at = ready.write(self.buffer, self.at, owner)?;
+            self.counts = ready.counts();
+            Some(())
+        });
+        written.is_some()
+    }
+
     /// Adds the signatures of a set alone.
     pub fn signatures(&mut self, owner: Owner<'b>, set: &RrSet<'b>) -> bool {
         let mark = (self.at, self.remembered);
@@ -238,9 +250,6 @@ impl<'m, 'b> Message<'m, 'b> {
     /// Writes bytes where the message goes on.
     pub fn put(&mut self, bytes: &[u8]) -> Option<()> {
         let end = self.at.checked_add(bytes.len())?;
-        if end > self.limit {
-            return None;
-        }
         self.buffer.get_mut(self.at..end)?.copy_from_slice(bytes);
         self.at = end;
         Some(())

@@ -15,6 +15,8 @@ pub mod header {
     pub const ADDITIONALS: usize = 10;
     pub const QR: u16 = 1 << 15;
     pub const OPCODE: u16 = 15 << 11;
+    /// The opcode of NOTIFY (RFC 1996 §3.2), in its place.
+    pub const NOTIFY: u16 = 4 << 11;
     pub const AA: u16 = 1 << 10;
     pub const TC: u16 = 1 << 9;
     pub const RD: u16 = 1 << 8;
@@ -87,7 +89,9 @@ impl Request {
         if self.flags & header::QR != 0 {
             return Outcome::Silence;
         }
-        if self.flags & header::OPCODE != 0 {
+        let opcode = self.flags & header::OPCODE;
+        let is_query = opcode == 0;
+        if !is_query && opcode != header::NOTIFY {
             return Outcome::Refused(rcode::NOTIMP);
         }
         let malformed = Outcome::Refused(rcode::FORMERR);
@@ -102,11 +106,13 @@ impl Request {
                 None => return malformed,
             }
         }
-        // RFC 1035 has no query with answers in it.
-        if number(header::ANSWERS) != 0 || number(header::AUTHORITIES) != 0 && self.kind != 251 {
+        // RFC 1035 has no query with answers in it; a NOTIFY may tell the new SOA (RFC 1996
+        // §3.7).
+        let (answers, authorities) = (number(header::ANSWERS), number(header::AUTHORITIES));
+        if answers != 0 && is_query || authorities != 0 && self.kind != 251 {
             return malformed;
         }
-        for _ in 0..number(header::AUTHORITIES) {
+        for _ in 0..u32::from(answers) + u32::from(authorities) {
             match record(message, at) {
                 Some(record) => at = record.end,
                 None => return malformed,
@@ -137,7 +143,7 @@ impl Request {
         }
         if questions == 0 {
             let has_cookie = self.edns.as_ref().is_some_and(|edns| edns.cookie.is_some());
-            return if has_cookie {
+            return if has_cookie && is_query {
                 Outcome::Cookie
             } else {
                 malformed

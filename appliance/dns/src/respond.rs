@@ -6,7 +6,7 @@ use crate::message::{Message, Owner, Section};
 use crate::proof;
 use crate::question::QueryName;
 use crate::server::Class;
-use applgen_bundle::dns::{Name, Node, Record, RrSet, Zone, Zones, flag, name_hash};
+use applgen_bundle::dns::{Name, Node, Ready, Record, RrSet, Zone, Zones, flag, name_hash};
 
 /// Codes of answers (RFC 1035 §4.1.1, RFC 6672 §2.2, RFC 6891 §9).
 pub mod rcode {
@@ -34,8 +34,6 @@ pub mod kind {
     pub const NSEC3: u16 = 50;
     pub const IXFR: u16 = 251;
     pub const AXFR: u16 = 252;
-    pub const MAILB: u16 = 253;
-    pub const MAILA: u16 = 254;
     pub const ANY: u16 = 255;
 }
 
@@ -335,7 +333,16 @@ impl<'b> Search<'_, '_, 'b> {
         Some(Next::Again)
     }
 
+    /// Whether ready records are the answer.
+    fn ready(&mut self, ready: Option<Ready<'b>>) -> bool {
+        let length = self.name.wire().len();
+        self.message.ready(ready, self.place, length)
+    }
+
     fn refer(&mut self, cut: Node<'b>) -> Option<Next> {
+        if self.ready(cut.referral()) {
+            return Some(Next::Done(rcode::NOERROR, Class::Referral));
+        }
         self.prove();
         let owner = Owner::Name(cut.name()?);
         let set = cut.set(kind::NS)?;
@@ -351,6 +358,9 @@ impl<'b> Search<'_, '_, 'b> {
 
     /// The SOA of an answer that there is nothing (RFC 2308 §3).
     fn negative(&mut self, zone: Zone<'b>) {
+        if self.ready(zone.denial()) {
+            return;
+        }
         self.prove();
         let apex = zone.apex().and_then(|apex| apex.name());
         if let Some((name, soa)) = apex.zip(zone.soa()) {

@@ -1,12 +1,12 @@
 //! One message: a query in a buffer becomes its answer.
 
-use crate::edns::{Edns, Reply as Opt};
+use crate::edns::{Edns, FOREIGN, Reply as Opt};
 use crate::message::Message;
 use crate::request::{Outcome, Request, header};
 use crate::respond::{Search, kind, rcode};
 use crate::tsig::Refusal;
 use crate::{MAX_ALIASES, MESSAGE_BYTES, PLAIN_UDP_BYTES, UDP_BYTES, chaos, cookie};
-use applgen_bundle::dns::Zones;
+use applgen_bundle::dns::{Zones, flag};
 use core::net::IpAddr;
 
 const CLASS_IN: u16 = 1;
@@ -209,7 +209,7 @@ impl<'b> Server<'b> {
         } else {
             let mut message = Message::new(buffer, request.end, room, dnssec, &self.own);
             if is_query {
-                parts = self.resolve(request, &mut message);
+                parts = self.resolve(request, &mut message, peer.transport);
             }
             parts.counts = message.counts;
             parts.truncated = message.truncated;
@@ -218,6 +218,8 @@ impl<'b> Server<'b> {
         parts.end = Some(end);
         if let Some(mut opt) = opt {
             opt.extended_rcode = parts.rcode >> 4;
+            // Names as long as leave no room for that are not told.
+            opt.foreign = parts.foreign && end + FOREIGN.len() <= room;
             parts.end = Some(end + opt.write(buffer.get_mut(end..)?)?);
             parts.counts[2] = parts.counts[2].saturating_add(1);
         }
@@ -239,14 +241,24 @@ impl<'b> Server<'b> {
             dnssec: edns.dnssec,
             nsid: self.zones.nsid().filter(|_| edns.nsid),
             cookie,
+            foreign: false,
         }
     }
 
-    fn resolve(&self, request: &mut Request, message: &mut Message<'_, 'b>) -> Parts {
+    fn resolve(
+        &self,
+        request: &mut Request,
+        message: &mut Message<'_, 'b>,
+        transport: Transport,
+    ) -> Parts {
         let error = |rcode| Parts {
             rcode,
             ..Parts::default()
         };
+        // A NOTIFY: all zones here are as they are.
+        if request.flags & header::OPCODE != 0 {
+            return error(rcode::NOTAUTH);
+        }
         match request.class {
             CLASS_IN | CLASS_ANY => {}
             chaos::CLASS => {
@@ -257,10 +269,19 @@ impl<'b> Server<'b> {
             _ => return error(rcode::REFUSED),
         }
         match request.kind {
-            kind::AXFR | kind::IXFR => return error(rcode::REFUSED),
-            kind::MAILA | kind::MAILB => return error(rcode::NOTIMP),
-            // OPT, TKEY and TSIG are no data (RFC 6895 §3.1).
-            41 | 249 | 250 => return error(rcode::FORMERR),
+            // RFC 5936 §4.2: there are no transfers over UDP.
+            kind::AXFR if transport == Transport::Udp => return error(rcode::NOTIMP),
+            kind::AXFR | kind::IXFR => {
+                let (name, starts) = (request.name.wire(), request.name.starts());
+                let found = self.zones.find(name, starts);
+                let is_zone =
+                    found.is_some_and(|found| found.labels_below == 0 && found.node.is(flag::APEX));
+                return error(if is_zone {
+                    rcode::REFUSED
+                } else {
+                    rcode::NOTAUTH
+                });
+            }
             _ => {}
         }
         let search = Search {
@@ -279,6 +300,7 @@ impl<'b> Server<'b> {
             authoritative: found.authoritative && request.class == CLASS_IN,
             class: found.class,
             key: found.key,
+            foreign: found.rcode == rcode::REFUSED,
             ..Parts::default()
         }
     }
@@ -301,6 +323,8 @@ struct Parts {
     class: Class,
     key: u64,
     counts: [u16; 3],
+    /// Whether the name lies in no zone here.
+    foreign: bool,
     /// Where the message ends; without, there is no question in it.
     end: Option<usize>,
     genuine: bool,
@@ -315,6 +339,7 @@ impl Default for Parts {
             class: Class::Error,
             key: 0,
             counts: [0; 3],
+            foreign: false,
             end: None,
             genuine: false,
         }

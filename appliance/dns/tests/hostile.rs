@@ -154,7 +154,19 @@ fn what_is_refused_and_what_is_not_answered() {
     );
     // Other classes, transfers.
     assert_eq!(code(&query([0, 0], [1, 0, 0, 0], 6, 4, &[])), Some(5));
-    assert_eq!(code(&query([0, 0], [1, 0, 0, 0], 252, 1, &[])), Some(5));
+    assert_eq!(code(&query([0, 0], [1, 0, 0, 0], 252, 1, &[])), Some(4));
+    let over_tcp = |bytes: &[u8]| answer_over(Transport::Tcp, bytes).map(|answer| answer[3] & 15);
+    assert_eq!(over_tcp(&query([0, 0], [1, 0, 0, 0], 252, 1, &[])), Some(5));
+    // A NOTIFY, alone, with the new SOA, and about nothing; other opcodes.
+    let soa = [&b"\xc0\x0c\0\x06\0\x01\0\0\0\0\0\x16\0\0"[..], &[0; 20]].concat();
+    assert_eq!(code(&query([0x20, 0], [1, 0, 0, 0], 6, 1, &[])), Some(9));
+    assert_eq!(code(&query([0x20, 0], [1, 1, 0, 0], 6, 1, &soa)), Some(9));
+    assert_eq!(
+        code(&query([0x20, 0], [1, 1, 0, 0], 6, 1, &soa[1..])),
+        Some(1)
+    );
+    assert_eq!(code(b"\0\0\x20\0\0\0\0\0\0\0\0\0"), Some(1));
+    assert_eq!(code(&query([0x28, 0], [1, 0, 0, 0], 6, 1, &[])), Some(4));
     // A cookie alone is a question (RFC 7873 §5.4).
     let mut cookie = vec![0; 11];
     cookie.push(1);

@@ -132,9 +132,12 @@ impl Machine {
     /// Waits for an interrupt, at the latest until that time on [`Self::now`]'s
     /// clock; perhaps shorter.
     pub fn wait(&mut self, until_micros: Option<u64>) {
-        if let Some(until) = until_micros {
-            let now = self.clock.now();
-            let left = until.saturating_mul(1000).saturating_sub(now);
+        // A clock that was measured wants mending in time, however idle all is.
+        let until = until_micros.map_or(u64::MAX, |until| until.saturating_mul(1000));
+        let until = until.min(self.clock.next_mending());
+        let timed = until != u64::MAX;
+        if timed {
+            let left = until.saturating_sub(self.clock.now());
             if left == 0 {
                 return;
             }
@@ -149,7 +152,7 @@ impl Machine {
         }
         cpu::wait();
         self.apic.end_of_interrupt();
-        if until_micros.is_some() {
+        if timed {
             if self.apic.has_deadline() {
                 self.apic.wake_at(0);
             } else {
@@ -277,13 +280,17 @@ impl Machine {
         self.route(self.firmware.fixed.interrupt.into(), vector::POWER);
     }
 
-    /// Whether the power button was pressed since the last time.
+    /// Whether the power button was pressed since the last time, where an
+    /// interrupt told of it.
+    pub fn power_button_told(&mut self) -> bool {
+        interrupts::take_power_event() && self.power_button()
+    }
+
+    /// Whether the power button was pressed since the last time. Who never waits
+    /// takes no interrupt, and asks now and then.
     pub fn power_button(&mut self) -> bool {
         const POWER_BUTTON: u32 = 1 << 8;
         const POWER_DOWN: u32 = 1 << 1;
-        if !interrupts::take_power_event() {
-            return false;
-        }
         // SAFETY: as above.
         unsafe {
             match self.firmware.fixed.events {

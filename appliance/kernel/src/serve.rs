@@ -48,6 +48,9 @@ pub fn serve<'b>(mut machine: Machine, mut card: Card, setup: &Setup<'b>, since:
         if now.micros.saturating_sub(checked) >= CHECK_MICROS {
             checked = now.micros;
             card.check();
+            if machine.power_button() {
+                server.stop();
+            }
         }
         if let Some(fault) = card.fault() {
             fail(Exit::Network, &[&fault]);
@@ -62,7 +65,7 @@ pub fn serve<'b>(mut machine: Machine, mut card: Card, setup: &Setup<'b>, since:
             card.suppress_interrupt();
             // Before the queues are looked at, so that nothing falls between.
             card.acknowledge();
-            if machine.power_button() {
+            if machine.power_button_told() {
                 server.stop();
             }
         }

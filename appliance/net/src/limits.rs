@@ -5,11 +5,14 @@
 /// to one of the buffers for long requests.
 pub const RECEIVE_BYTES: usize = 4096;
 
-/// Bytes of a connection's transmit ring, the largest first: it is how much may
-/// be on its way to a client, and so the speed over a long distance.
-pub const TRANSMIT_BYTES: [usize; 4] = [64 * 1024, 32 * 1024, 16 * 1024, 8 * 1024];
+/// Bytes of a connection's transmit ring: it is how much may be on its way to a
+/// client, and so the speed of a download. This where there is memory for it...
+pub const WIDE_BYTES: usize = 64 * 1024;
 
-/// Connections that memory is kept for before transmit rings grow.
+/// ...and this where there is not.
+pub const NARROW_BYTES: usize = 8 * 1024;
+
+/// Connections that memory is kept for before transmit rings are wide.
 pub const COMFORTABLE_CONNECTIONS: usize = 288;
 
 /// The fewest connections that make a server.

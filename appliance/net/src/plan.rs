@@ -2,11 +2,12 @@
 //!
 //! A connection has a buffer of its own for each direction, so memory is
 //! connections times buffers. First there is to be room for a few
-//! hundred connections, then rings grow, then there are more connections.
+//! hundred connections, then the rings of some of them are wide, which those get
+//! that come while there are few, then there are more connections.
 
 use crate::limits::{
-    COMFORTABLE_CONNECTIONS, FEWEST_CONNECTIONS, LONG_REQUESTS, MOST_CONNECTIONS, RECEIVE_BYTES,
-    TRANSMIT_BYTES,
+    COMFORTABLE_CONNECTIONS, FEWEST_CONNECTIONS, LONG_REQUESTS, MOST_CONNECTIONS, NARROW_BYTES,
+    RECEIVE_BYTES, WIDE_BYTES,
 };
 use crate::setup::SetupError;
 
@@ -15,8 +16,9 @@ use crate::setup::SetupError;
 pub struct Plan {
     /// Places for connections.
     pub connections: u16,
-    /// Bytes of each transmit ring.
-    pub transmit_bytes: usize,
+    /// How many of them, the first, have transmit rings of [`WIDE_BYTES`]; those of
+    /// the others have [`NARROW_BYTES`].
+    pub wide: u16,
     /// Buffers for long requests.
     pub long_requests: usize,
 }
@@ -38,8 +40,7 @@ pub const LONG_REQUEST_BYTES: usize = 16 * 1024;
 impl Plan {
     /// The plan for so many bytes.
     pub fn new(memory_bytes: usize) -> Result<Self, SetupError> {
-        let smallest = TRANSMIT_BYTES.last().copied().unwrap_or_default();
-        let needed = FIXED_BYTES + LONG_REQUEST_BYTES + FEWEST_CONNECTIONS * each(smallest);
+        let needed = FIXED_BYTES + LONG_REQUEST_BYTES + FEWEST_CONNECTIONS * each(NARROW_BYTES);
         if memory_bytes < needed {
             return Err(SetupError::Memory {
                 available: memory_bytes,
@@ -49,14 +50,13 @@ impl Plan {
         // At most a sixteenth for long requests, and at least one of them.
         let long_requests = (memory_bytes / 16 / LONG_REQUEST_BYTES).clamp(1, LONG_REQUESTS);
         let rest = memory_bytes - FIXED_BYTES - long_requests * LONG_REQUEST_BYTES;
-        let transmit_bytes = TRANSMIT_BYTES
-            .into_iter()
-            .find(|&bytes| rest / each(bytes) >= COMFORTABLE_CONNECTIONS)
-            .unwrap_or(smallest);
-        let connections = (rest / each(transmit_bytes)).min(MOST_CONNECTIONS);
+        let comfortable = (rest / each(NARROW_BYTES)).min(COMFORTABLE_CONNECTIONS);
+        let connections = (rest / each(WIDE_BYTES)).clamp(comfortable, MOST_CONNECTIONS);
+        let left = rest - (connections * each(NARROW_BYTES)).min(rest);
+        let wide = (left / (WIDE_BYTES - NARROW_BYTES)).min(connections);
         Ok(Self {
             connections: connections as u16,
-            transmit_bytes,
+            wide: wide as u16,
             long_requests,
         })
     }
@@ -73,15 +73,15 @@ mod tests {
     #[test]
     fn memory_is_spent_on_connections_first() {
         let plan = |bytes| Plan::new(bytes).unwrap();
-        let small = plan(4_500_000);
-        assert!(small.connections >= 256, "{small:?}");
-        assert_eq!(small.transmit_bytes, 8 * 1024);
-        let middle = plan(12_000_000);
-        assert!(middle.connections >= 256, "{middle:?}");
-        assert_eq!(middle.transmit_bytes, 32 * 1024);
-        let large = plan(32_000_000);
-        assert!(large.connections >= 256, "{large:?}");
-        assert_eq!(large.transmit_bytes, 64 * 1024);
+        let shape = |bytes| (plan(bytes).connections, plan(bytes).wide);
+        assert_eq!(shape(1_000_000), (67, 0));
+        assert_eq!(shape(4_500_000).0, 288);
+        let (connections, wide) = shape(6_000_000);
+        assert!(connections == 288 && (20..40).contains(&wide), "{wide}");
+        let (connections, wide) = shape(12_000_000);
+        assert!(connections == 288 && (120..150).contains(&wide), "{wide}");
+        let (connections, wide) = shape(32_000_000);
+        assert!(connections > 400 && wide == connections, "{connections}");
         assert_eq!(
             usize::from(plan(usize::MAX / 2).connections),
             MOST_CONNECTIONS
@@ -95,7 +95,8 @@ mod tests {
             let plan = Plan::new(bytes).unwrap();
             let taken = FIXED_BYTES
                 + plan.long_requests * LONG_REQUEST_BYTES
-                + usize::from(plan.connections) * each(plan.transmit_bytes);
+                + usize::from(plan.connections) * each(NARROW_BYTES)
+                + usize::from(plan.wide) * (WIDE_BYTES - NARROW_BYTES);
             assert!(taken <= bytes, "{bytes}: {plan:?}");
             bytes += bytes / 7;
         }

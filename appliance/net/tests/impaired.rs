@@ -59,12 +59,12 @@ const CASES: [(&str, Impairment); 7] = [
 /// protocols; frames that were sent, lost, duplicated, reordered.
 const TABLE: &str = "\
 clean, 10 ms                   80   328    0    0    0
-loss 1 %                      405   372    4    0    0
+loss 1 %                      400   388    4    0    0
 loss 5 %                     1075   456   24    0    0
 duplication 5 %                80   342    0   21    0
 reordering 2 %                185   389    0    0    7
-delay 50 ms, jitter 20 ms    1765   620    0    0  365
-all of it                    1245   623   14   11  271
+delay 50 ms, jitter 20 ms    1926   612    0    0  374
+all of it                    1764   612   13   11  276
 ";
 
 #[test]

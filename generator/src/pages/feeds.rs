@@ -2,7 +2,9 @@
 
 use tera::{Context, Value};
 
-use super::{emit::Emitter, engine, front_matter::SortBy, memory};
+use super::{
+    emit::Emitter, engine, front_matter::SortBy, library::Term, memory, settings::Taxonomy,
+};
 use crate::{failure::Failure, output::Output};
 
 /// A feed to write.
@@ -14,7 +16,17 @@ pub struct Feed<'a> {
     /// Its language.
     pub lang: &'a str,
     /// What it is about, for its template.
-    pub about: Vec<(&'static str, Value)>,
+    pub about: About<'a>,
+}
+
+/// What a feed is about.
+pub enum About<'a> {
+    /// All pages of a language.
+    Language,
+    /// A section, by its number.
+    Section(usize),
+    /// A term of a taxonomy.
+    Term(&'a Taxonomy, &'a Term),
 }
 
 impl Emitter<'_> {
@@ -42,11 +54,11 @@ impl Emitter<'_> {
             .flatten()
             .max_by_key(|date| date.seconds);
         let inputs = self.kept.memory.map_or(0, |_| {
-            let about = feed
-                .about
+            let about: Vec<_> = self
+                .about(&feed.about)
                 .iter()
-                .map(|(key, value)| (key, memory::hash_value(value)));
-            let about: Vec<_> = about.collect();
+                .map(|(key, value)| (*key, memory::hash_value(value)))
+                .collect();
             memory::hash((self.values.hashes_of(&pages), about, feed.lang))
         });
         for name in &settings.language(feed.lang).feed_filenames {
@@ -57,8 +69,8 @@ impl Emitter<'_> {
                 if let Some(updated) = updated {
                     context.insert("last_updated", &updated.text);
                 }
-                for (key, value) in &feed.about {
-                    engine::put(&mut context, key, value.clone());
+                for (key, value) in self.about(&feed.about) {
+                    engine::put(&mut context, key, value);
                 }
                 context.insert("feed_url", &settings.permalink(&path));
                 context
@@ -66,5 +78,16 @@ impl Emitter<'_> {
             self.optional(&path, name, inputs, context, output)?;
         }
         Ok(())
+    }
+
+    fn about(&self, about: &About<'_>) -> Vec<(&'static str, Value)> {
+        match about {
+            About::Language => Vec::new(),
+            About::Section(at) => vec![("section", self.values.section(*at, true))],
+            About::Term(taxonomy, term) => vec![
+                ("taxonomy", taxonomy.to_value()),
+                ("term", self.values.term(term, false)),
+            ],
+        }
     }
 }

@@ -169,7 +169,7 @@ fn build(
         now: dates.build(),
     })?;
     let settings = &engine.shared.settings;
-    let values = Arc::new(Values::new(&library, settings, &[]));
+    let values = Arc::new(Values::new(&library, settings, Arc::default()));
     engine.shared.publish(Arc::clone(&values));
     let kept = Kept {
         pictures: &Cache::of_user(),
@@ -187,7 +187,8 @@ fn build(
     if diagnostics.has_errors() {
         return Err(Failure::told());
     }
-    let values = Arc::new(Values::new(&library, settings, &rendered));
+    let rendered = Arc::new(rendered);
+    let values = Arc::new(Values::new(&library, settings, Arc::clone(&rendered)));
     engine.shared.publish(Arc::clone(&values));
     let emitter = emit::Emitter {
         library: &library,

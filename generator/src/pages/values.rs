@@ -10,32 +10,53 @@ use tera::{Map, Value};
 
 use super::{
     content::Entry,
+    dates::Date,
+    engine::fields,
     library::{Library, Term, Terms},
     markdown::{Heading, Rendered},
     memory,
     settings::Settings,
 };
 
-/// The values of a library.
+/// The values of a library. Each is made when it is asked for: all of them, with
+/// their texts, would be most of the memory that a build takes.
 #[derive(Debug, Default)]
 pub struct Values {
     library: Arc<Library>,
-    /// Each entry, without its neighbours and pages.
-    basic: Vec<Value>,
+    settings: Arc<Settings>,
+    /// Each entry's text, once it is rendered.
+    rendered: Arc<Vec<Rendered>>,
+    /// Entries that link to each entry.
+    backlinks: HashMap<usize, Vec<usize>>,
     /// A hash of each, once it is wanted.
     hashes: OnceLock<Vec<u64>>,
 }
 
 impl Values {
     /// Of a library whose texts are rendered, or (with none) not yet.
-    pub fn new(library: &Arc<Library>, settings: &Settings, rendered: &[Rendered]) -> Self {
-        let maker = Maker::new(library, settings, rendered);
+    pub fn new(
+        library: &Arc<Library>,
+        settings: &Arc<Settings>,
+        rendered: Arc<Vec<Rendered>>,
+    ) -> Self {
+        let mut backlinks: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (from, text) in rendered.iter().enumerate() {
+            for (file, _) in &text.links {
+                if let Some(to) = library.find(file)
+                    && to != from
+                {
+                    let list = backlinks.entry(to).or_default();
+                    if list.last() != Some(&from) {
+                        list.push(from);
+                    }
+                }
+            }
+        }
         Self {
-            basic: (0..library.entries.len())
-                .into_par_iter()
-                .map(|at| maker.entry(at))
-                .collect(),
             library: Arc::clone(library),
+            settings: Arc::clone(settings),
+            rendered,
+            backlinks,
             hashes: OnceLock::new(),
         }
     }
@@ -78,8 +99,12 @@ impl Values {
 
     /// Hashes of entries without their neighbours and pages, by number.
     pub fn hashes(&self) -> &[u64] {
-        self.hashes
-            .get_or_init(|| self.basic.par_iter().map(memory::hash_value).collect())
+        self.hashes.get_or_init(|| {
+            (0..self.library.entries.len())
+                .into_par_iter()
+                .map(|at| memory::hash_value(&self.whole(at)))
+                .collect()
+        })
     }
 
     /// Hashes of several entries.
@@ -91,9 +116,15 @@ impl Values {
             .collect()
     }
 
-    /// An entry without its neighbours and pages.
+    /// An entry without its neighbours and pages, with the fields that the templates
+    /// which run now can name.
     pub fn basic(&self, at: usize) -> Value {
-        self.basic[at].clone()
+        self.entry(at, fields::is_wanted)
+    }
+
+    /// An entry with all its fields.
+    fn whole(&self, at: usize) -> Value {
+        self.entry(at, |_| true)
     }
 
     /// Several entries.
@@ -103,7 +134,7 @@ impl Values {
 
     /// A page with its neighbours.
     pub fn page(&self, at: usize) -> Value {
-        let mut value = self.basic(at);
+        let mut value = self.whole(at);
         let around = &self.library.around[at];
         for (key, neighbour) in [("lower", around.lower), ("higher", around.higher)] {
             value[key] = neighbour.map_or(Value::Null, |at| self.basic(at));
@@ -113,7 +144,7 @@ impl Values {
 
     /// A section, with its pages or (paginated) without.
     pub fn section(&self, at: usize, pages: bool) -> Value {
-        let mut value = self.basic(at);
+        let mut value = self.whole(at);
         if pages {
             value["pages"] = self.list(&self.library.around[at].pages);
         }
@@ -147,102 +178,62 @@ impl Values {
                 .collect(),
         )
     }
-}
 
-/// Makes values.
-struct Maker<'a> {
-    library: &'a Library,
-    settings: &'a Settings,
-    /// Each entry's text, once it is rendered.
-    rendered: &'a [Rendered],
-    /// Entries that link to each entry.
-    backlinks: HashMap<usize, Vec<usize>>,
-}
-
-impl<'a> Maker<'a> {
-    fn new(library: &'a Library, settings: &'a Settings, rendered: &'a [Rendered]) -> Self {
-        let mut backlinks: HashMap<usize, Vec<usize>> = HashMap::new();
-        for (from, text) in rendered.iter().enumerate() {
-            for (file, _) in &text.links {
-                if let Some(to) = library.find(file)
-                    && to != from
-                {
-                    let list = backlinks.entry(to).or_default();
-                    if list.last() != Some(&from) {
-                        list.push(from);
-                    }
-                }
-            }
-        }
-        Self {
-            library,
-            settings,
-            rendered,
-            backlinks,
-        }
-    }
-
-    fn entry(&self, at: usize) -> Value {
+    fn entry(&self, at: usize, is_wanted: impl Fn(&str) -> bool) -> Value {
         let entry = &self.library.entries[at];
         let meta = &entry.meta;
         let around = &self.library.around[at];
         let rendered = self.rendered.get(at);
         let mut map = Map::new();
-        let mut put = |key: &str, value: Value| {
-            map.insert(key.to_owned(), value);
+        let mut put = |key: &str, make: &dyn Fn() -> Value| {
+            if is_wanted(key) {
+                map.insert(key.to_owned(), make());
+            }
         };
-        put("relative_path", entry.relative.clone().into());
-        put(
-            "content",
-            rendered.map_or_else(String::new, |r| r.html.clone()).into(),
-        );
-        put("permalink", entry.permalink.clone().into());
-        let ancestors = around
-            .ancestors
-            .iter()
-            .map(|at| self.library.entries[*at].relative.clone());
-        put("ancestors", ancestors.collect::<Vec<_>>().into());
-        put("title", meta.title.clone().into());
-        put("description", meta.description.clone().into());
-        put("extra", Value::Object(meta.extra.clone()));
-        put("path", entry.path.clone().into());
-        put("components", entry.components().into());
-        put(
-            "assets",
-            entry
-                .assets
-                .iter()
-                .map(|a| a.relative.clone())
-                .collect::<Vec<_>>()
-                .into(),
-        );
-        put("draft", meta.draft.into());
-        put("lang", entry.lang.clone().into());
-        put("translations", self.translations(at, &around.translations));
-        put("backlinks", self.backlinks(at));
-        put(
-            "toc",
+        let paths_of = |entries: &[usize]| {
+            let paths = entries.iter();
+            let paths = paths.map(|at| self.library.entries[*at].relative.clone());
+            Value::from(paths.collect::<Vec<String>>())
+        };
+        put("relative_path", &|| entry.relative.clone().into());
+        put("content", &|| {
             rendered
-                .map_or(&[][..], |r| &r.toc)
-                .iter()
-                .map(Heading::to_value)
-                .collect(),
-        );
-        put("word_count", entry.words.into());
-        put("reading_time", entry.reading_minutes().into());
+                .map_or_else(String::new, |r| r.html.clone())
+                .into()
+        });
+        put("permalink", &|| entry.permalink.clone().into());
+        put("ancestors", &|| paths_of(&around.ancestors));
+        put("title", &|| meta.title.clone().into());
+        put("description", &|| meta.description.clone().into());
+        put("extra", &|| Value::Object(meta.extra.clone()));
+        put("path", &|| entry.path.clone().into());
+        put("components", &|| entry.components().into());
+        put("assets", &|| {
+            let assets = entry.assets.iter();
+            let assets = assets.map(|asset| asset.relative.clone());
+            assets.collect::<Vec<String>>().into()
+        });
+        put("draft", &|| meta.draft.into());
+        put("lang", &|| entry.lang.clone().into());
+        put("translations", &|| {
+            self.translations(at, &around.translations)
+        });
+        put("backlinks", &|| self.backlinks(at));
+        put("toc", &|| {
+            let toc = rendered.map_or(&[][..], |r| &r.toc);
+            toc.iter().map(Heading::to_value).collect()
+        });
+        put("word_count", &|| entry.words.into());
+        put("reading_time", &|| entry.reading_minutes().into());
         if entry.section {
-            let subsections = around
-                .subsections
-                .iter()
-                .map(|at| self.library.entries[*at].relative.clone());
-            put("subsections", subsections.collect::<Vec<_>>().into());
-            put("pages", Value::Array(Vec::new()));
-            put("generate_feeds", meta.generate_feeds.into());
-            put("generate_feed", meta.generate_feeds.into());
-            put("transparent", meta.transparent.into());
-            put("paginate_by", meta.paginate_by.into());
-            put("paginate_reversed", meta.paginate_reversed.into());
-            put("weight", meta.weight.unwrap_or(0).into());
+            put("subsections", &|| paths_of(&around.subsections));
+            put("pages", &|| Value::Array(Vec::new()));
+            put("generate_feeds", &|| meta.generate_feeds.into());
+            put("generate_feed", &|| meta.generate_feeds.into());
+            put("transparent", &|| meta.transparent.into());
+            put("paginate_by", &|| meta.paginate_by.into());
+            put("paginate_reversed", &|| meta.paginate_reversed.into());
+            put("weight", &|| meta.weight.unwrap_or(0).into());
         } else {
             page_fields(entry, rendered, &mut put);
         }
@@ -283,28 +274,31 @@ impl<'a> Maker<'a> {
     }
 }
 
-fn page_fields(entry: &Entry, rendered: Option<&Rendered>, put: &mut impl FnMut(&str, Value)) {
+fn page_fields(
+    entry: &Entry,
+    rendered: Option<&Rendered>,
+    put: &mut impl FnMut(&str, &dyn Fn() -> Value),
+) {
     let meta = &entry.meta;
     let date = meta.date.as_ref();
-    put("date", date.map(|date| date.text.clone()).into());
-    put(
-        "updated",
-        meta.updated.as_ref().map(|date| date.text.clone()).into(),
-    );
-    put("year", date.map(|date| date.ymd.0).into());
-    put("month", date.map(|date| date.ymd.1).into());
-    put("day", date.map(|date| date.ymd.2).into());
-    put("slug", entry.slug.clone().into());
-    put("authors", meta.authors.clone().into());
-    put("summary", rendered.and_then(|r| r.summary.clone()).into());
-    put("colocated_path", entry.colocated.clone().into());
-    put("weight", meta.weight.into());
-    let taxonomies: Map<String, Value> = meta
-        .taxonomies
-        .iter()
-        .map(|(name, terms)| (name.clone(), terms.clone().into()))
-        .collect();
-    put("taxonomies", Value::Object(taxonomies));
-    put("lower", Value::Null);
-    put("higher", Value::Null);
+    let text = |date: Option<&Date>| date.map(|date| date.text.clone()).into();
+    put("date", &|| text(date));
+    put("updated", &|| text(meta.updated.as_ref()));
+    put("year", &|| date.map(|date| date.ymd.0).into());
+    put("month", &|| date.map(|date| date.ymd.1).into());
+    put("day", &|| date.map(|date| date.ymd.2).into());
+    put("slug", &|| entry.slug.clone().into());
+    put("authors", &|| meta.authors.clone().into());
+    put("summary", &|| {
+        rendered.and_then(|r| r.summary.clone()).into()
+    });
+    put("colocated_path", &|| entry.colocated.clone().into());
+    put("weight", &|| meta.weight.into());
+    put("taxonomies", &|| {
+        let terms = meta.taxonomies.iter();
+        let terms = terms.map(|(name, terms)| (name.clone(), terms.clone().into()));
+        Value::Object(terms.collect())
+    });
+    put("lower", &|| Value::Null);
+    put("higher", &|| Value::Null);
 }

@@ -15,13 +15,13 @@ use applgen_bundle::{
     http::pattern::{Captures, Piece, pieces},
     write,
 };
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
+use percent_encoding::{AsciiSet, percent_decode_str, percent_encode};
 
 use super::{HeaderRule, Redirect, Rules, pattern::PathPattern, policy::redirect_lines};
 use crate::{
     output::Output,
     report::{Diagnostic, Diagnostics, did_you_mean},
-    site::UrlPath,
+    site::{ENCODED_IN_PATH, UrlPath},
 };
 
 /// Rules with a pattern that a site may have: each costs time where nothing is found.
@@ -393,26 +393,8 @@ pub fn path_of(location: &str) -> Option<UrlPath> {
     Some(UrlPath::from_bytes(path))
 }
 
-/// What a capture cannot have in a location.
-const CAPTURE: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
-
-/// The same in a query, whose fields `&` parts.
-const IN_QUERY: &AsciiSet = &CAPTURE.add(b'&').add(b'=').add(b'+');
+/// What a capture cannot have in a query, whose fields `&` parts.
+const IN_QUERY: &AsciiSet = &ENCODED_IN_PATH.add(b'&').add(b'=').add(b'+');
 
 /// A template filled as the server fills it.
 pub fn location(template: &write::Template, captures: &Captures<'_>) -> String {
@@ -423,7 +405,7 @@ pub fn location(template: &write::Template, captures: &Captures<'_>) -> String {
             Piece::Capture(number) => {
                 let set = match text.contains('?') {
                     true => IN_QUERY,
-                    false => CAPTURE,
+                    false => ENCODED_IN_PATH,
                 };
                 text.push_str(&percent_encode(captures.get(number), set).to_string());
             }

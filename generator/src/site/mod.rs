@@ -22,7 +22,7 @@ use std::{
 pub use config::{Config, DeployConfig};
 pub use layout::{Deck, DeckSource, Layout, PlainFile};
 pub use tree::SourceFile;
-pub use url::UrlPath;
+pub use url::{ENCODED_IN_PATH, UrlPath};
 
 use crate::{
     failure::Failure,

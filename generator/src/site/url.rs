@@ -5,7 +5,7 @@ use std::{borrow::Borrow, ffi::OsStr, fmt, os::unix::ffi::OsStrExt, path::Path};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 /// What must be encoded in a path: everything but `pchar` and `/` (RFC 3986 §3.3).
-const PATH: &AsciiSet = &CONTROLS
+pub const ENCODED_IN_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
     .add(b'#')
@@ -102,7 +102,7 @@ impl UrlPath {
 
     /// The path as it stands in a link: percent-encoded.
     pub fn encoded(&self) -> String {
-        percent_encode(&self.0, PATH).to_string()
+        percent_encode(&self.0, ENCODED_IN_PATH).to_string()
     }
 
     /// The reference that leads to this path from any page in the directory `from`.
@@ -112,7 +112,7 @@ impl UrlPath {
         let same = up.iter().zip(&down).take_while(|(a, b)| a == b).count();
         let same = same.min(down.len().saturating_sub(1));
         let mut reference = "../".repeat(up.len() - same);
-        reference.push_str(&percent_encode(&down[same..].join(&b'/'), PATH).to_string());
+        reference.push_str(&percent_encode(&down[same..].join(&b'/'), ENCODED_IN_PATH).to_string());
         if self.0.ends_with(b"/") && !down.is_empty() {
             reference.push('/');
         }

@@ -169,7 +169,18 @@ impl Checks<'_> {
                     );
                 }
             }
-            number::SOA if is_apex => self.one(set, &shown),
+            number::SOA if is_apex => {
+                self.one(set, &shown);
+                if let Some(again) = set.get(1)
+                    && again.data.eq_ignore_ascii_case(&first.data)
+                {
+                    self.warn(
+                        again,
+                        "the zone's SOA record is there again",
+                        "remove it: transfers end with it, and NSD loads no such file",
+                    );
+                }
+            }
             number::SOA => self.error(
                 first,
                 format!("there is a second SOA record, at `{shown}`"),

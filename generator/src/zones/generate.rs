@@ -157,7 +157,9 @@ fn format(inner: &str, number: u32) -> Option<String> {
     if parts.next().is_some() || width > 255 {
         return None;
     }
+    // Below zero in the bases of digits: the two's complement, as BIND prints it.
     let whole = u32::try_from(value).ok();
+    let whole = whole.or_else(|| i32::try_from(value).ok().map(|value| value as u32));
     Some(match base {
         "d" => match value < 0 {
             true => format!("{value:0width$}"),
@@ -209,11 +211,15 @@ mod tests {
             ("\\$${0}", 1, "\\$1"),
             ("$$", 1, "\\$"),
             ("$-\\065", 1, "1-\\065"),
+            ("${-9,2,x}", 1, "fffffff8"),
+            ("${-9,2,o}", 1, "37777777770"),
+            ("${-9,2,n}", 1, "8.f.f.f.f.f.f.f"),
+            ("${-9,9}", 1, "-00000008"),
         ] {
             let out = substitute(text.as_bytes(), number).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), made, "{text}");
         }
-        for text in ["${", "${x}", "${1,2,q}", "${1,2,d,3}", "${-9,2,x}"] {
+        for text in ["${", "${x}", "${1,2,q}", "${1,2,d,3}"] {
             assert!(substitute(text.as_bytes(), 1).is_err(), "{text}");
         }
     }

@@ -48,12 +48,17 @@ pub enum Field {
     Base32,
     /// A bitmap of types up to the end (RFC 4034 §4.1.2).
     Types,
-    /// A bitmap of types below 128, one or more, up to the end (RFC 2535 §5.2).
+    /// A bitmap of types below 128 up to the end (RFC 2535 §5.2).
     OldTypes,
     /// A type.
     Type,
     /// A DNSSEC algorithm.
     Algorithm,
+    /// A scheme of DSYNC (RFC 9859 §2.1).
+    Scheme,
+    /// A prefix's length, an address without the prefix, and a name that has it (RFC 2874
+    /// §3.1).
+    Suffix,
     /// A type of certificate (RFC 4398 §2.1).
     Certificate,
     /// Bytes after `0x` (NSAP, RFC 1706).
@@ -148,9 +153,9 @@ pub const KINDS: &[Kind] = &[
     kind("NAPTR", 35, &[U16, U16, Text, Text, Text, Name]),
     kind("KX", 36, &[U16, Name]),
     kind("CERT", 37, &[Certificate, U16, Algorithm, Base64]),
-    kind("A6", 38, &[]),
+    kind("A6", 38, &[Suffix]),
     kind("DNAME", 39, &[Name]),
-    kind("SINK", 40, &[]),
+    kind("SINK", 40, &[U8, U8, U8, OptionalBase64]),
     kind("APL", 42, &[Prefixes]),
     kind("DS", 43, DS),
     kind("SSHFP", 44, &[U8, U8, Hex]),
@@ -174,7 +179,7 @@ pub const KINDS: &[Kind] = &[
     kind("ZONEMD", 63, &[U32, U8, U8, Hex]),
     kind("SVCB", 64, SVCB),
     kind("HTTPS", 65, SVCB),
-    kind("DSYNC", 66, &[Type, U8, U16, Name]),
+    kind("DSYNC", 66, &[Type, Scheme, U16, Name]),
     kind("HHIT", 67, &[Base64]),
     kind("BRID", 68, &[Base64]),
     kind("SPF", 99, &[Texts]),

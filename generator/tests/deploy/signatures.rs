@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use crate::support::Lab;
+use crate::support::{Lab, Ran};
 
 /// Two pairs of keys, secret and public.
 fn minisign(lab: &Lab, name: &str) -> (PathBuf, PathBuf) {
@@ -31,14 +31,20 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+fn deploy_signed(lab: &Lab, secret: &Path) -> Ran {
+    lab.run(
+        ".",
+        ["deploy", "talk", "--to", "ops", "--sign", text(secret)],
+    )
+}
+
 #[test]
 fn what_is_signed_verifies_with_its_key_and_no_other() {
     for keys in [minisign, ssh] {
         let lab = Lab::new();
         let (secret, public) = keys(&lab, "key");
         let (other_secret, other) = keys(&lab, "other");
-        let deploy = ["deploy", "talk", "--to", "ops", "--sign"];
-        lab.run(".", deploy.iter().chain([&text(&secret)])).code(0);
+        deploy_signed(&lab, &secret).code(0);
         lab.run("ops", ["verify"]).code(0).tells("were not checked");
         let good = lab
             .run("ops", ["verify", "--key", text(&public)])
@@ -54,14 +60,12 @@ fn what_is_signed_verifies_with_its_key_and_no_other() {
             ["verify", "--key", text(&other), "--key", text(&public)],
         )
         .code(0);
-        lab.run(".", deploy.iter().chain([&text(&secret)]))
-            .code(0)
-            .tells("nothing new");
+        deploy_signed(&lab, &secret).code(0).tells("nothing new");
 
         // What is signed once is not replaced by something that is not.
         lab.edit_page("<h1>Two</h1>");
         lab.deploy("ops").code(2).tells("--sign KEY");
-        lab.run(".", deploy.iter().chain([&text(&secret)])).code(0);
+        deploy_signed(&lab, &secret).code(0);
         lab.run("ops", ["rollback"]).code(2).tells("--sign KEY");
         lab.run("ops", ["rollback", "--sign", text(&secret)])
             .code(0);
@@ -69,8 +73,7 @@ fn what_is_signed_verifies_with_its_key_and_no_other() {
             .code(0);
         // A stranger's key makes a deploy that hosts refuse.
         lab.edit_page("<h1>Three</h1>");
-        lab.run(".", deploy.iter().chain([&text(&other_secret)]))
-            .code(0);
+        deploy_signed(&lab, &other_secret).code(0);
         lab.run("ops", ["verify", "--key", text(&public)]).code(1);
     }
 }
@@ -79,11 +82,7 @@ fn what_is_signed_verifies_with_its_key_and_no_other() {
 fn plain_tools_check_the_signatures_too() {
     let lab = Lab::new();
     let (secret, public) = ssh(&lab, "key");
-    lab.run(
-        ".",
-        ["deploy", "talk", "--to", "ops", "--sign", text(&secret)],
-    )
-    .code(0);
+    deploy_signed(&lab, &secret).code(0);
     let key = fs::read_to_string(public).unwrap();
     lab.edit("allowed", &format!("me {key}"));
     for name in ["latest", "talk.unix"] {
@@ -129,11 +128,7 @@ fn corrupted_images_and_tampered_manifests_are_found_and_not_deployed_over() {
     ] {
         let lab = Lab::new();
         let (secret, public) = minisign(&lab, "key");
-        lab.run(
-            ".",
-            ["deploy", "talk", "--to", "ops", "--sign", text(&secret)],
-        )
-        .code(0);
+        deploy_signed(&lab, &secret).code(0);
         tamper(&lab, name, |mut bytes| {
             // Somewhere in the middle, in a way that keeps JSON and text what they are.
             let at = bytes.len() / 2;
@@ -150,20 +145,13 @@ fn corrupted_images_and_tampered_manifests_are_found_and_not_deployed_over() {
             .tells("this is not to be run");
         lab.run("ops", ["verify", "--key", text(&public)]).code(1);
         lab.edit_page("<h1>Two</h1>");
-        let ran = lab.run(
-            ".",
-            ["deploy", "talk", "--to", "ops", "--sign", text(&secret)],
-        );
+        let ran = deploy_signed(&lab, &secret);
         ran.code(2).tells("was edited by hand");
         // Plain git puts it back, and everything goes on.
         lab.git("ops", ["checkout", "-q", "talk/unix/1", "--", "talk/unix"]);
         lab.git("ops", ["commit", "-qm", "put back"]);
         lab.git("ops", ["push", "-q"]);
-        lab.run(
-            ".",
-            ["deploy", "talk", "--to", "ops", "--sign", text(&secret)],
-        )
-        .code(0);
+        deploy_signed(&lab, &secret).code(0);
         lab.run("ops", ["verify", "--key", text(&public)]).code(0);
     }
 }
@@ -172,11 +160,7 @@ fn corrupted_images_and_tampered_manifests_are_found_and_not_deployed_over() {
 fn a_forged_statement_fits_its_files_and_not_its_signature() {
     let lab = Lab::new();
     let (secret, public) = minisign(&lab, "key");
-    lab.run(
-        ".",
-        ["deploy", "talk", "--to", "ops", "--sign", text(&secret)],
-    )
-    .code(0);
+    deploy_signed(&lab, &secret).code(0);
     // A whole other deploy, with the old signatures left beside it.
     let lab2 = Lab::new();
     lab2.edit_page("<h1>Evil</h1>");

@@ -11,35 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use crate::ran::Ran;
+
 /// No command takes longer, but for the first that compiles a kernel.
 const LONGEST: Duration = Duration::from_secs(300);
-
-/// What a command did.
-#[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Ran {
-    /// Fails unless the exit code is this one.
-    #[track_caller]
-    pub fn code(self, expected: i32) -> Self {
-        assert_eq!(self.code, Some(expected), "{self:#?}");
-        self
-    }
-
-    /// Fails unless standard error holds this.
-    #[track_caller]
-    pub fn tells(self, expected: &str) -> Self {
-        assert!(
-            self.stderr.contains(expected),
-            "no `{expected}` in {self:#?}"
-        );
-        self
-    }
-}
 
 /// `talk`, a site in its own repository; `hub.git`, the deployment repository;
 /// `ops`, a clone of that.

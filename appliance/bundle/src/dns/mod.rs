@@ -36,7 +36,7 @@
 //! | 0 | 4 | its name |
 //! | 4 | 4 | its zone; 0 for a name above every apex |
 //! | 8 | 4 | the cut at or above it, or the owner of the DNAME above it: a node |
-//! | 12 | 4 | its child `*`: a node |
+//! | 12 | 4 | its child `*`: a node; of a cut, its referral: *ready records* |
 //! | 16 | 2 | flags ([`flag`]) |
 //! | 18 | 2 | number of record sets |
 //! | 20 | 8 each | record sets, by type: `type (2), zero (2), offset (4)` |
@@ -47,7 +47,7 @@
 //!
 //! A *zone*: `node of the apex, parent's node of the same name, SOA set, TTL of
 //! negative answers, serial, number of records, sorted table of NSEC owners,
-//! its length, hashing`, 4 bytes each. In a zone that has *hashing*, the table
+//! its length, hashing, SOA of negative answers (ready records)`, 4 bytes each. In a zone that has *hashing*, the table
 //! is of NSEC3 owners, by hash; they are in no slot, since no query finds them
 //! (RFC 5155 §7.2.8). *Hashing*: `iterations (2), length of the salt (1), salt`.
 //!
@@ -66,13 +66,23 @@
 //! the wire; one with them `bytes before, offsets of names (4 each), bytes
 //! after`.
 //!
+//! *Ready records* ([`Ready`]) are what most referrals and negative answers have behind
+//! the question, names compressed: `bytes (2), owner's length on the wire (1), authority
+//! records (1), additional records (1), pointers (1), bytes before each pointer since the
+//! one before it began (1 each)`, and then the records. A pointer in them is `11`, a bit
+//! that says what it counts from (0: the owner's name in the question; 1: the first of
+//! these records) and 13 bits of distance. What has addresses of the appliance itself, is
+//! long or far apart is not there.
+//!
 //! *Additional records*: `number (4)`, then `record set (4), its owner's name
 //! (4), whether it is required glue (4)` each.
 
 mod node;
+mod ready;
 mod set;
 
 pub use node::{Name, Node, flag};
+pub use ready::Ready;
 pub use set::{Additional, Record, RrSet};
 
 use crate::Section;
@@ -86,7 +96,7 @@ pub const MAX_NAME_BYTES: usize = 255;
 
 /// Sizes and offsets of the section, for reader and writer.
 pub(crate) mod field {
-    pub const VERSION: u16 = 3;
+    pub const VERSION: u16 = 4;
     pub const ZONES: usize = 0;
     pub const ZONE_TABLE: usize = 4;
     pub const SLOTS_LOG2: usize = 8;
@@ -101,12 +111,14 @@ pub(crate) mod field {
     pub const SLOT: usize = 8;
     pub const NODE: usize = 20;
     pub const NODE_SET: usize = 8;
-    pub const ZONE: usize = 36;
+    pub const ZONE: usize = 40;
     pub const NAME: usize = 6;
     pub const SET: usize = 20;
     pub const SET_IN_FULL: u8 = 1;
     pub const SET_IS_OWN: u8 = 2;
     pub const ADDITIONAL: usize = 12;
+    pub const READY: usize = 6;
+    pub const FROM_RECORDS: u16 = 0x2000;
 }
 
 /// Why a section cannot be served.
@@ -333,6 +345,11 @@ impl<'b> Zone<'b> {
     /// Its SOA record set.
     pub fn soa(&self) -> Option<RrSet<'b>> {
         RrSet::at(self.bytes, self.number(2))
+    }
+
+    /// The SOA of a negative answer.
+    pub fn denial(&self) -> Option<Ready<'b>> {
+        Ready::at(self.bytes, self.number(9))
     }
 
     /// The TTL of its negative answers in seconds (RFC 2308 §5).

@@ -1,6 +1,6 @@
 //! Names, and nodes: names as one zone sees them.
 
-use super::{RrSet, Zone, field};
+use super::{Ready, RrSet, Zone, field};
 use crate::bytes::{slice, u16_at, u32_at};
 
 /// What a node is, beside its record sets.
@@ -122,7 +122,18 @@ impl<'b> Node<'b> {
 
     /// Its child `*`.
     pub fn wildcard(&self) -> Option<Self> {
+        if self.is(flag::CUT) {
+            return None;
+        }
         Self::at(self.bytes, self.number(12))
+    }
+
+    /// Of a cut, what refers to it.
+    pub fn referral(&self) -> Option<Ready<'b>> {
+        if !self.is(flag::CUT) {
+            return None;
+        }
+        Ready::at(self.bytes, self.number(12))
     }
 
     /// Whether it has any of these flags ([`flag`]).

@@ -152,6 +152,7 @@ pub fn halt() -> ! {
 }
 
 /// Waits for an interrupt, which is taken; interrupts are off before and after.
+#[cfg(feature = "virtio")]
 pub fn wait() {
     // SAFETY: what handles the interrupt changes nothing but where this goes on,
     // and whether interrupts are on there.

@@ -10,6 +10,7 @@
 
 use core::arch::{asm, global_asm};
 use core::cell::UnsafeCell;
+#[cfg(feature = "virtio")]
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Exceptions have the first 32 vectors; these are the interrupts'.
@@ -20,6 +21,8 @@ pub mod vector {
     pub const NETWORK: u8 = 33;
     /// The power button.
     pub const POWER: u8 = 34;
+    /// An event of Xen's.
+    pub const UPCALL: u8 = 35;
     /// What the local APIC says when it has nothing to say; a multiple of 16
     /// less one, as old ones want it.
     pub const SPURIOUS: u8 = 47;
@@ -27,6 +30,8 @@ pub mod vector {
 
 const VECTORS: usize = 48;
 const EXCEPTIONS: usize = 32;
+#[cfg(feature = "virtio")]
+const POWER: usize = vector::POWER as usize;
 
 /// Where the stub for each exception lies from the first one's, in bytes.
 const STUB_BYTES: usize = 16;
@@ -75,14 +80,21 @@ exception_stubs:
     and rsp, -16
     call {exception}
     ud2
+    "#,
+    exception = sym exception,
+);
 
+#[cfg(feature = "virtio")]
+global_asm!(
+    r#"
+    .section .text.interrupts, "ax", @progbits
     .globl interrupt_stub, power_stub
 power_stub:
     mov byte ptr [{power_event}], 1
 interrupt_stub:
     # Before the processor halted: it is not to, it would not wake. `sti` holds
     # interrupts off for one instruction, but emulators that were left in between
-    # (SVM's in QEMU, under Xen) forget that.
+    # (SVM's in QEMU, under a hypervisor) forget that.
     cmp qword ptr [rsp], offset halt
     jne 3f
     inc qword ptr [rsp]
@@ -97,24 +109,28 @@ halt:
     cli
     ret
     "#,
-    exception = sym exception,
     power_event = sym POWER_EVENT,
 );
 
 /// Whether an interrupt about the power button has come. The only interrupt
 /// that leaves a trace, so that the events' registers need not be asked each time.
+#[cfg(feature = "virtio")]
 static POWER_EVENT: AtomicBool = AtomicBool::new(false);
 
 /// Whether there was an interrupt about the power button since the last time.
+#[cfg(feature = "virtio")]
 pub fn take_power_event() -> bool {
     POWER_EVENT.swap(false, Ordering::Relaxed)
 }
 
 unsafe extern "C" {
     /// Interrupts on, until one was taken; off afterwards.
+    #[cfg(feature = "virtio")]
     pub(super) fn wait_for_interrupt();
     static exception_stubs: u8;
+    /// With feature `xen` its upcall's.
     static interrupt_stub: u8;
+    #[cfg(feature = "virtio")]
     static power_stub: u8;
     static ist_top: u8;
 }
@@ -178,6 +194,7 @@ struct Pointer {
 pub fn init() {
     let stubs = (&raw const exception_stubs).addr();
     let wake = (&raw const interrupt_stub).addr();
+    #[cfg(feature = "virtio")]
     let power = (&raw const power_stub).addr();
     let task_state = TASK_STATE.0.get();
     let task_address = task_state.addr() as u64;
@@ -195,13 +212,13 @@ pub fn init() {
         (*gdt)[4] = task_address >> 32;
         let idt = IDT.0.get();
         for (index, gate) in (*idt).iter_mut().enumerate() {
-            *gate = self::gate(if index < EXCEPTIONS {
-                stubs + index * STUB_BYTES
-            } else if index == usize::from(vector::POWER) {
-                power
-            } else {
-                wake
-            });
+            let handler = match index {
+                0..EXCEPTIONS => stubs + index * STUB_BYTES,
+                #[cfg(feature = "virtio")]
+                POWER => power,
+                _ => wake,
+            };
+            *gate = self::gate(handler);
         }
         let gdt = Pointer {
             limit: (size_of::<[u64; 5]>() - 1) as u16,

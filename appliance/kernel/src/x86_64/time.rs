@@ -230,11 +230,19 @@ impl Clock {
         }
         let now = self.at(tsc());
         if let Some(measured) = &self.measured
-            && now > measured.next
+            && now >= measured.next
         {
             self.mend(now);
         }
         now
+    }
+
+    /// When [`Self::now`] has to be asked at the latest: mended late, the clock
+    /// could not tell any more how often its timer began anew. `u64::MAX`: never.
+    pub fn next_mending(&self) -> u64 {
+        self.measured
+            .as_ref()
+            .map_or(u64::MAX, |measured| measured.next)
     }
 
     fn at(&self, ticks: u64) -> u64 {

@@ -6,7 +6,9 @@
 pub mod hypercall {
     /// `memory_op`: maps Xen's own frames into the guest.
     pub const MEMORY_OP: u32 = 12;
-    /// `sched_op`: sleep, shut down.
+    /// `set_timer_op`: the one-shot timer.
+    pub const SET_TIMER_OP: u32 = 15;
+    /// `sched_op`: shut down.
     pub const SCHED_OP: u32 = 29;
     /// `event_channel_op`.
     pub const EVENT_CHANNEL_OP: u32 = 32;
@@ -56,6 +58,10 @@ pub mod memory {
 
 /// `event_channel_op` (`event_channel.h`).
 pub mod event_channel {
+    /// `EVTCHNOP_bind_virq`.
+    pub const BIND_VIRQ: u64 = 1;
+    /// `VIRQ_TIMER` (`xen.h`): the one-shot timer has run out.
+    pub const VIRQ_TIMER: u32 = 0;
     /// `EVTCHNOP_close`.
     pub const CLOSE: u64 = 3;
     /// `EVTCHNOP_send`.
@@ -74,12 +80,32 @@ pub mod event_channel {
         /// Answer: the new port.
         pub port: u32,
     }
+
+    /// `struct evtchn_bind_virq`.
+    #[repr(C)]
+    #[derive(Debug, Clone, Copy)]
+    pub struct BindVirq {
+        /// Which event of Xen's own.
+        pub virq: u32,
+        /// Which processor it is for.
+        pub vcpu: u32,
+        /// Answer: the new port.
+        pub port: u32,
+    }
 }
 
 /// `hvm_op` (`hvm/hvm_op.h`, `hvm/params.h`).
 pub mod hvm {
+    /// `HVMOP_set_param`.
+    pub const SET_PARAM: u64 = 0;
     /// `HVMOP_get_param`.
     pub const GET_PARAM: u64 = 1;
+    /// `HVM_PARAM_CALLBACK_IRQ`: how events interrupt.
+    pub const CALLBACK_IRQ: u32 = 0;
+    /// Its kind, in the uppermost byte: a vector of the processor's, which is
+    /// delivered as it is, past any interrupt controller
+    /// (`HVM_PARAM_CALLBACK_TYPE_VECTOR`).
+    pub const CALLBACK_VECTOR: u64 = 2 << 56;
     /// `HVM_PARAM_STORE_PFN`.
     pub const STORE_PFN: u32 = 1;
     /// `HVM_PARAM_STORE_EVTCHN`.
@@ -106,8 +132,6 @@ pub mod hvm {
 
 /// `sched_op` (`sched.h`).
 pub mod sched {
-    /// `SCHEDOP_poll`: sleep until an event is pending.
-    pub const POLL: u64 = 3;
     /// `SCHEDOP_shutdown`.
     pub const SHUTDOWN: u64 = 2;
     /// `SHUTDOWN_poweroff`: the tool stack does what `on_poweroff` says.
@@ -116,20 +140,6 @@ pub mod sched {
     pub const REBOOT: u32 = 1;
     /// `SHUTDOWN_crash`: what `on_crash` says.
     pub const CRASH: u32 = 3;
-
-    /// `struct sched_poll`.
-    #[repr(C)]
-    #[derive(Debug, Clone, Copy)]
-    pub struct Poll {
-        /// Where the ports are, 32 bits each.
-        pub ports: u64,
-        /// How many.
-        pub count: u32,
-        /// Unused.
-        pub pad: u32,
-        /// The end, in nanoseconds of Xen's clock; 0: none.
-        pub timeout: u64,
-    }
 }
 
 /// Byte offsets in `struct shared_info` of a 64-bit guest (`xen.h`,
@@ -143,6 +153,10 @@ pub mod shared_info {
     pub const TIME: usize = 32;
     /// `evtchn_pending[64]`, 64 bits each.
     pub const PENDING: usize = 2048;
+    /// Words of it, and of the mask.
+    pub const WORDS: usize = 64;
+    /// `evtchn_mask[64]`, 64 bits each.
+    pub const MASK: usize = 2560;
     /// `wc_version`, `wc_sec`, `wc_nsec`, and `wc_sec_hi`, 32 bits each.
     pub const WALL_CLOCK: usize = 3072;
 }

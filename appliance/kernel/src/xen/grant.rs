@@ -1,8 +1,18 @@
 //! The grant table: which of our pages another domain may use.
 //!
-//! Grants here are made once and kept: a buffer that is used again needs no
-//! new one (persistent grants). They change only when the backend's domain
-//! changes, and then only after nobody has them mapped.
+//! Grants are persistent here: each page of an interface is granted once, when it
+//! connects, and its number is used for every frame that passes through it. No
+//! grant is made, changed or ended while frames come and go, in either direction;
+//! a backend that comes back in the same domain finds the same grants. They change
+//! only when the backend's domain does, and then only after nobody has them mapped.
+//!
+//! That is all of it that is a guest's own to decide. `feature-persistent`, by which
+//! a *backend* keeps pages mapped, is of block devices (`io/blkif.h`); for networks
+//! `io/netif.h` has "static grants" instead: a control ring (`feature-ctrl-ring`)
+//! whose `XEN_NETIF_CTRL_TYPE_ADD_GREF_MAPPING` asks for it. Linux' netback has the
+//! ring and answers that message with `NOT_SUPPORTED` (`process_ctrl_request`: it
+//! knows those about hashes alone), and copies what it gives us in any case
+//! (`GNTCOPY_dest_gref`), so a frontend that asked would gain nothing but a ring.
 
 use core::sync::atomic::Ordering;
 

@@ -3,8 +3,8 @@
 use core::sync::atomic::{Ordering, fence};
 
 use super::{
-    Page,
-    abi::shared_info::{PENDING, PENDING_SEL, TIME, UPCALL_PENDING, WALL_CLOCK},
+    Page, Port,
+    abi::shared_info::{MASK, PENDING, PENDING_SEL, TIME, UPCALL_PENDING, WALL_CLOCK, WORDS},
 };
 
 /// How often a clock that is just being written is read again. Xen writes it in
@@ -58,19 +58,30 @@ impl SharedInfo {
         Self(page)
     }
 
-    /// Takes note of all events, so that the next one raises the upcall again.
-    /// Which channels they came on is not asked: whoever is woken looks at
-    /// everything, and looking is two loads a device.
-    pub fn drain(&self) {
+    /// Lets the events of every channel raise the upcall. What came on a masked
+    /// one before did not: look at everything once after this.
+    pub fn unmask(&self) {
+        for word in 0..WORDS {
+            self.0.atomic64(MASK + word * 8).store(0, Ordering::SeqCst);
+        }
+    }
+
+    /// Takes note of all events, so that the next one raises the upcall again;
+    /// whether one was `asked`'s. Which of the others came is not told: whoever
+    /// is woken looks at everything, and looking is two loads a device.
+    pub fn drain(&self, asked: Port) -> bool {
+        let mut found = false;
+        // Before the channels: an event that comes meanwhile sets it anew.
         self.0.store8(UPCALL_PENDING, 0);
         let mut words = self.0.atomic64(PENDING_SEL).swap(0, Ordering::SeqCst);
         while words != 0 {
             let word = words.trailing_zeros() as usize;
             words &= words - 1;
-            self.0
-                .atomic64(PENDING + word * 8)
-                .swap(0, Ordering::SeqCst);
+            let pending = self.0.atomic64(PENDING + word * 8);
+            let pending = pending.swap(0, Ordering::SeqCst);
+            found |= asked.0 as usize / 64 == word && pending >> (asked.0 % 64) & 1 != 0;
         }
+        found
     }
 
     /// The clock's fields. `None` if they never hold still.
@@ -129,12 +140,39 @@ mod tests {
         page.store64(PENDING + 63 * 8, u64::MAX);
         // Not selected: Xen is just about to.
         page.store64(PENDING + 16, 1);
-        info.drain();
+        assert!(info.drain(Port(67)));
+        assert!(!info.drain(Port(67)));
         assert_eq!(page.load8(UPCALL_PENDING), 0);
         assert_eq!(page.load64(PENDING_SEL), 0);
         assert_eq!(page.load64(PENDING + 8), 0);
         assert_eq!(page.load64(PENDING + 63 * 8), 0);
         assert_eq!(page.load64(PENDING + 16), 1);
+    }
+
+    #[test]
+    fn only_the_channel_that_is_asked_for_is_told() {
+        let (info, page) = info();
+        for (port, bits, told) in [(0, 1, true), (1, 1, false), (63, 1 << 63, true)] {
+            page.store64(PENDING_SEL, 1);
+            page.store64(PENDING, bits);
+            assert_eq!(info.drain(Port(port)), told, "{port}");
+        }
+        page.store64(PENDING_SEL, 1);
+        page.store64(PENDING, u64::MAX);
+        assert!(!info.drain(Port(u32::MAX)));
+    }
+
+    #[test]
+    fn unmasking_opens_every_channel_and_touches_nothing_else() {
+        let (info, page) = info();
+        for at in (0..4096).step_by(8) {
+            page.store64(at, u64::MAX);
+        }
+        info.unmask();
+        for at in (0..4096).step_by(8) {
+            let masks = (MASK..WALL_CLOCK).contains(&at);
+            assert_eq!(page.load64(at), if masks { 0 } else { u64::MAX }, "{at}");
+        }
     }
 
     #[test]

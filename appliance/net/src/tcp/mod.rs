@@ -23,8 +23,8 @@ mod timing;
 
 use crate::frame::Flow;
 use crate::limits::{
-    FEWEST_CONNECTIONS, FULL_MICROS, HANDSHAKE_MICROS, LINGER_MICROS, Limits, SEGMENTS_PER_TURN,
-    STALLED_MICROS, TIME_WAIT_MICROS,
+    FEWEST_CONNECTIONS, FULL_MICROS, HANDSHAKE_MICROS, LINGER_MICROS, Limits, NARROW_BYTES,
+    SEGMENTS_PER_TURN, STALLED_MICROS, TIME_WAIT_MICROS, WIDE_BYTES,
 };
 use crate::link::Link;
 use crate::plan::Plan;
@@ -62,6 +62,8 @@ fn timeouts(limits: &Limits) -> [(Waiting, u64); 6] {
 #[derive(Debug)]
 pub struct Tcp<'b> {
     slots: Vec<Slot<'b>>,
+    /// Places with wide transmit rings: the first.
+    wide: u16,
     /// The first place of each bucket of the table of flows.
     buckets: Vec<u16>,
     hash_key: (u64, u64),
@@ -89,9 +91,16 @@ impl<'b> Tcp<'b> {
     pub fn new(plan: &Plan, limits: &Limits, hash_key: (u64, u64), isn_key: (u64, u64)) -> Self {
         // With fewer than this nothing would be left beside the reserve.
         let places = usize::from(plan.connections).min(limits.connections.max(FEWEST_CONNECTIONS));
-        let slots = (0..places).map(|_| Slot::new(plan.transmit_bytes));
+        let wide = places.min(plan.wide.into());
+        let slots = (0..places).map(|place| {
+            Slot::new(match place < wide {
+                true => WIDE_BYTES,
+                false => NARROW_BYTES,
+            })
+        });
         Self {
             slots: slots.collect(),
+            wide: wide as u16,
             buckets: vec![NONE; places.next_power_of_two()],
             hash_key,
             isn: Isn::new(isn_key),

@@ -101,8 +101,11 @@ impl<'b> Tcp<'b> {
     /// A place for a new connection: a free one, or else that of the oldest
     /// that is only remembered, or of the oldest whose handshake is not over.
     fn place(&mut self) -> Option<u16> {
-        // The first of them was used last, and has its memory already.
-        if let Some((key, _)) = self.queues.oldest(Waiting::Free) {
+        // What is wide is taken while there is such a place; of the others that which
+        // was used last, and has its memory already.
+        let wide = (0..self.wide).find(|&key| self.waiting(key) == Waiting::Free);
+        let free = self.queues.oldest(Waiting::Free);
+        if let Some(key) = wide.or(free.map(|(key, _)| key)) {
             return Some(key);
         }
         let (key, _) = [Waiting::TimeWait, Waiting::Handshake]

@@ -5,13 +5,16 @@
 //! it, and the control message that says which of our addresses a datagram
 //! came to (`IP_PKTINFO`) says on the way out which one it leaves from. A
 //! server that listens on all addresses would else answer from the wrong one.
-//! (`nix` wraps both calls, but gives all messages of a batch one control
+//!
+//! Answers of one length that go to one socket of a client leave as one message, which
+//! the system cuts up (UDP segmentation, `UDP_SEGMENT` in udp(7)): most of what a datagram
+//! costs is its way through the system, and there is one for all of them. Forwarders and
+//! load balancers ask like that. (`nix` wraps both calls, but gives all messages of a batch one control
 //! message, and makes the headers anew for every call.)
 
 #![allow(unsafe_code)]
 
 use libc::{c_int, c_void, iovec, mmsghdr, msghdr, sockaddr_in, sockaddr_in6, sockaddr_storage};
-use socket2::Socket;
 use std::io;
 use std::mem::zeroed;
 use std::net::{IpAddr, SocketAddr};
@@ -23,18 +26,21 @@ pub const BATCH: usize = 64;
 /// Room for a query, and for its answer.
 const BUFFER: usize = 2048;
 
-/// Room for one control message of either family.
+/// Room for one control message of either family, and for the length of segments.
 const CONTROL: usize = 64;
+
+/// The longest answer that is a segment: any link takes it (RFC 8200 §5).
+const SEGMENT: usize = 1232;
 
 /// What the system should hold for us while we answer, in bytes; it may allow
 /// less (`net.core.rmem_max`).
-const RECEIVE_BUFFER: usize = 4 << 20;
+const RECEIVE_BUFFER: c_int = 4 << 20;
 
 /// Asks for what a batch needs: on a socket that listens on all addresses, the
 /// one that a datagram came to.
-pub fn prepare(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+pub fn prepare(socket: &impl AsRawFd, address: SocketAddr) -> io::Result<()> {
     // Less is as good, only sooner full.
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    let _ = set(socket, libc::SOL_SOCKET, libc::SO_RCVBUF, RECEIVE_BUFFER);
     if !address.ip().is_unspecified() {
         return Ok(());
     }
@@ -42,14 +48,18 @@ pub fn prepare(socket: &Socket, address: SocketAddr) -> io::Result<()> {
         SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_PKTINFO),
         SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
     };
-    let on: c_int = 1;
+    set(socket, level, option, 1)
+}
+
+/// Sets an option that is a number.
+fn set(socket: &impl AsRawFd, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
     // SAFETY: the descriptor is open, and the value is a `c_int` of that size.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             level,
             option,
-            (&raw const on).cast::<c_void>(),
+            (&raw const value).cast::<c_void>(),
             size_of::<c_int>() as libc::socklen_t,
         )
     };
@@ -74,9 +84,20 @@ pub struct Batch {
     controls: Box<[Control]>,
     vectors: Box<[iovec]>,
     headers: Box<[mmsghdr]>,
-    /// The headers of answers, one after another.
+    /// What is queued: which datagram's buffer, and which message it goes with.
+    queue: Vec<(usize, usize)>,
+    /// The messages, each by the datagram whose header it takes, and how many answers it
+    /// has.
+    messages: Vec<(usize, usize)>,
+    /// Which message was begun last of those with one hash.
+    latest: [usize; BATCH],
+    /// The same for the system: headers, buffers in the order of the messages, and control
+    /// messages.
     answers: Box<[mmsghdr]>,
-    queued: usize,
+    gathered: Box<[iovec]>,
+    segmented: Box<[Control]>,
+    /// Whether the system cuts messages up.
+    segments: bool,
 }
 
 // SAFETY: the pointers in it lead to its own boxes, which move with it, and
@@ -94,8 +115,8 @@ pub struct Datagram<'d> {
 }
 
 impl Batch {
-    /// Empty buffers.
-    pub fn new() -> Self {
+    /// Empty buffers, for a socket that was [prepared](prepare).
+    pub fn new(socket: &impl AsRawFd) -> Self {
         // SAFETY: these are structures of the C library, of numbers and
         // pointers, for which zeros are valid.
         let (name, vector, header): (sockaddr_storage, iovec, mmsghdr) =
@@ -106,8 +127,15 @@ impl Batch {
             controls: vec![Control([0; CONTROL]); BATCH].into_boxed_slice(),
             vectors: vec![vector; BATCH].into_boxed_slice(),
             headers: vec![header; BATCH].into_boxed_slice(),
+            queue: Vec::with_capacity(BATCH),
+            messages: Vec::with_capacity(BATCH),
+            latest: [0; BATCH],
             answers: vec![header; BATCH].into_boxed_slice(),
-            queued: 0,
+            gathered: vec![vector; BATCH].into_boxed_slice(),
+            segmented: vec![Control([0; CONTROL]); BATCH].into_boxed_slice(),
+            // Of no length, which is none; but systems before Linux 4.18 know no such thing,
+            // and would send many answers as one datagram.
+            segments: set(socket, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok(),
         };
         for index in 0..BATCH {
             batch.vectors[index].iov_base = batch.buffers[index].as_mut_ptr().cast();
@@ -122,7 +150,8 @@ impl Batch {
 
     /// Takes what has come, without waiting; how many datagrams.
     pub fn receive(&mut self, socket: &impl AsRawFd) -> io::Result<usize> {
-        self.queued = 0;
+        self.queue.clear();
+        self.messages.clear();
         for (header, vector) in self.headers.iter_mut().zip(&mut self.vectors) {
             vector.iov_len = BUFFER;
             header.msg_hdr.msg_namelen = size_of::<sockaddr_storage>() as libc::socklen_t;
@@ -160,27 +189,51 @@ impl Batch {
 
     /// Queues the first bytes of a datagram's buffer, back to its sender.
     pub fn answer(&mut self, index: usize, length: usize) {
-        let (Some(vector), Some(header), Some(answer)) = (
-            self.vectors.get_mut(index),
-            self.headers.get(index),
-            self.answers.get_mut(self.queued),
-        ) else {
+        let (Some(vector), Some(name)) = (self.vectors.get_mut(index), self.names.get(index))
+        else {
             return;
         };
-        vector.iov_len = length.min(BUFFER);
-        *answer = *header;
-        self.queued += 1;
+        let length = length.min(BUFFER);
+        vector.iov_len = length;
+        let mut message = self.messages.len();
+        let hash = (port(name) ^ length.wrapping_mul(37)) % BATCH;
+        if self.segments && length <= SEGMENT {
+            let latest = self.latest.get(hash).copied().unwrap_or(0);
+            let other = self.messages.get(latest).copied();
+            match other {
+                Some((other, _)) if self.goes_with(index, other) => message = latest,
+                _ => self.latest[hash] = message,
+            }
+        }
+        match self.messages.get_mut(message) {
+            Some((_, count)) => *count += 1,
+            None => self.messages.push((index, 1)),
+        }
+        self.queue.push((index, message));
+    }
+
+    /// Whether two answers have the same length, and go from and to the same addresses.
+    fn goes_with(&self, one: usize, other: usize) -> bool {
+        let length = |index: usize| self.vectors.get(index).map(|vector| vector.iov_len);
+        let (Some(a), Some(b)) = (self.headers.get(one), self.headers.get(other)) else {
+            return false;
+        };
+        let (a, b) = (&a.msg_hdr, &b.msg_hdr);
+        length(one) == length(other)
+            && name_bytes(&self.names[one], a) == name_bytes(&self.names[other], b)
+            && control_bytes(&self.controls[one], a) == control_bytes(&self.controls[other], b)
     }
 
     /// Sends what is queued. What the system has no room for is lost, as
     /// datagrams may be.
     pub fn send(&mut self, socket: &impl AsRawFd) {
+        self.gather();
         let mut first = 0;
-        while let Some(rest) = self.answers.get_mut(first..self.queued)
+        while let Some(rest) = self.answers.get_mut(first..self.messages.len())
             && !rest.is_empty()
         {
             // SAFETY: these headers point to names, vectors and control
-            // buffers of ours, as `receive` left them; the system reads them.
+            // buffers of ours, as `receive` and `gather` left them; the system reads them.
             let sent = unsafe {
                 libc::sendmmsg(
                     socket.as_raw_fd(),
@@ -191,16 +244,113 @@ impl Batch {
             };
             first += match usize::try_from(sent) {
                 Ok(sent) if sent > 0 => sent,
-                _ => match io::Error::last_os_error().kind() {
-                    io::ErrorKind::WouldBlock => break,
-                    io::ErrorKind::Interrupted => 0,
+                _ => match io::Error::last_os_error().raw_os_error() {
+                    Some(libc::EAGAIN) => break,
+                    Some(libc::EINTR) => 0,
+                    // What udp(7) has for what cannot be cut up.
+                    Some(libc::EINVAL | libc::EIO | libc::EMSGSIZE) => {
+                        self.apart(socket, first);
+                        1
+                    }
                     // This one cannot be sent; the next one may.
                     _ => 1,
                 },
             };
         }
-        self.queued = 0;
+        self.queue.clear();
+        self.messages.clear();
     }
+
+    /// Lays the messages out for the system.
+    fn gather(&mut self) {
+        let mut start = 0;
+        for (number, (first, count)) in self.messages.iter_mut().enumerate() {
+            let answer = &mut self.answers[number];
+            *answer = self.headers[*first];
+            answer.msg_hdr.msg_iov = &raw mut self.gathered[start];
+            answer.msg_hdr.msg_iovlen = *count as _;
+            if *count > 1 {
+                let control = &mut self.segmented[number];
+                let length = self.vectors[*first].iov_len as u16;
+                answer.msg_hdr.msg_controllen =
+                    segment(control, &self.controls[*first], &answer.msg_hdr, length) as _;
+                answer.msg_hdr.msg_control = (&raw mut *control).cast();
+            }
+            // From here on: where the next of its buffers goes.
+            (start, *count) = (start + *count, start);
+        }
+        for &(index, message) in &self.queue {
+            let place = &mut self.messages[message].1;
+            self.gathered[*place] = self.vectors[index];
+            *place += 1;
+        }
+    }
+
+    /// Sends the answers of a message one by one: some links take no segments. Once is enough
+    /// to know.
+    fn apart(&mut self, socket: &impl AsRawFd, message: usize) {
+        if self.answers[message].msg_hdr.msg_iovlen < 2 {
+            return;
+        }
+        self.segments = false;
+        for &(index, _) in self.queue.iter().filter(|queued| queued.1 == message) {
+            // SAFETY: the header points to a name, a vector and a control buffer of ours, as
+            // `receive` left them; the system reads them.
+            unsafe {
+                libc::sendmsg(
+                    socket.as_raw_fd(),
+                    &raw const self.headers[index].msg_hdr,
+                    libc::MSG_DONTWAIT as _,
+                );
+            }
+        }
+    }
+}
+
+/// Writes the control messages of a segmented message: those that came, and the length of
+/// segments. How many bytes they are.
+fn segment(to: &mut Control, came: &Control, header: &msghdr, length: u16) -> usize {
+    let mut used = 0;
+    for &byte in control_bytes(came, header) {
+        to.0[used] = byte;
+        used += 1;
+    }
+    // struct cmsghdr: its length, level and type; then the value, in whole words.
+    let words = [
+        (size_of::<libc::cmsghdr>() + size_of::<u16>()) as u64,
+        u64::from(libc::SOL_UDP as u32) | u64::from(libc::UDP_SEGMENT as u32) << 32,
+        length.into(),
+    ];
+    used = used.next_multiple_of(8);
+    for word in words {
+        let Some(place) = to.0.get_mut(used..used + 8) else {
+            return 0;
+        };
+        place.copy_from_slice(&word.to_ne_bytes());
+        used += 8;
+    }
+    used
+}
+
+/// The port of an address.
+fn port(name: &sockaddr_storage) -> usize {
+    let name: *const sockaddr_storage = name;
+    // SAFETY: the port lies at the same place for both families, within the storage.
+    usize::from(unsafe { (*name.cast::<sockaddr_in>()).sin_port })
+}
+
+/// The bytes of an address, as far as the system wrote them.
+fn name_bytes<'n>(name: &'n sockaddr_storage, header: &msghdr) -> &'n [u8] {
+    let length = (header.msg_namelen as usize).min(size_of::<sockaddr_storage>());
+    let name: *const sockaddr_storage = name;
+    // SAFETY: the storage was zeros at first; all of it is initialized, and longer than this.
+    unsafe { std::slice::from_raw_parts(name.cast(), length) }
+}
+
+/// The bytes of the control messages that came.
+fn control_bytes<'c>(control: &'c Control, header: &msghdr) -> &'c [u8] {
+    let length = (header.msg_controllen as usize).min(CONTROL);
+    control.0.get(..length).unwrap_or_default()
 }
 
 fn address(name: &sockaddr_storage, header: &msghdr) -> Option<IpAddr> {
@@ -239,7 +389,7 @@ mod tests {
         ] {
             let server = UdpSocket::bind(listen).unwrap();
             let address = server.local_addr().unwrap();
-            let server = Socket::from(server);
+
             prepare(&server, address).unwrap();
             let asked = SocketAddr::new(ask.parse().unwrap(), address.port());
             let client = match asked {
@@ -250,7 +400,7 @@ mod tests {
             for text in ["one", "two", "three"] {
                 client.send_to(text.as_bytes(), asked).unwrap();
             }
-            let mut batch = Batch::new();
+            let mut batch = Batch::new(&server);
             assert_eq!(batch.receive(&server).unwrap(), 3);
             for index in [0, 2] {
                 let datagram = batch.datagram(index).unwrap();
@@ -271,14 +421,64 @@ mod tests {
     }
 
     #[test]
+    fn answers_that_go_together_arrive_apart() {
+        for (listen, ask) in [
+            ("127.0.0.1:0", "127.0.0.1"),
+            ("[::]:0", "::1"),
+            ("[::]:0", "127.0.0.3"),
+        ] {
+            let server = UdpSocket::bind(listen).unwrap();
+            let address = server.local_addr().unwrap();
+            prepare(&server, address).unwrap();
+            let asked = SocketAddr::new(ask.parse().unwrap(), address.port());
+            let any = if asked.is_ipv4() {
+                "127.0.0.1:0"
+            } else {
+                "[::1]:0"
+            };
+            let clients = [(); 3].map(|()| UdpSocket::bind(any).unwrap());
+            for segments in [true, false] {
+                let mut batch = Batch::new(&server);
+                batch.segments &= segments;
+                for number in 0..60_u8 {
+                    let client = &clients[usize::from(number % 3)];
+                    client.send_to(&[number; 40], asked).unwrap();
+                }
+                assert_eq!(batch.receive(&server).unwrap(), 60);
+                for index in 0..60 {
+                    let number = usize::from(batch.datagram(index).unwrap().buffer[0]);
+                    batch.answer(index, if number % 4 == 0 { 41 } else { 39 });
+                }
+                assert_eq!(batch.messages.len(), if batch.segments { 6 } else { 60 });
+                batch.send(&server);
+                for (turn, client) in clients.iter().enumerate() {
+                    let mut came = Vec::new();
+                    let mut buffer = [0; 64];
+                    for _ in 0..20 {
+                        let (length, from) = client.recv_from(&mut buffer).unwrap();
+                        assert_eq!(from, asked);
+                        assert_eq!(length, if buffer[0] % 4 == 0 { 41 } else { 39 });
+                        came.push(buffer[0]);
+                    }
+                    came.sort_unstable();
+                    let sent: Vec<u8> = (0..60)
+                        .filter(|number| usize::from(number % 3) == turn)
+                        .collect();
+                    assert_eq!(came, sent);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_is_too_long_is_no_datagram() {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = server.local_addr().unwrap();
-        let server = Socket::from(server);
+
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         client.send_to(&[0; BUFFER + 1], address).unwrap();
         client.send_to(&[0; BUFFER], address).unwrap();
-        let mut batch = Batch::new();
+        let mut batch = Batch::new(&server);
         assert_eq!(batch.receive(&server).unwrap(), 2);
         assert!(batch.datagram(0).is_none());
         assert_eq!(batch.datagram(1).unwrap().length, BUFFER);

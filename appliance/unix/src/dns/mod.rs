@@ -5,7 +5,7 @@
 //! - `connections`: DNS over TCP (RFC 7766).
 //! - `worker`: the event loop.
 
-mod batch;
+pub mod batch;
 mod connections;
 mod worker;
 

@@ -1,7 +1,7 @@
 //! The event loop of one thread: its datagrams, its connections, its time.
 
 use super::DnsLimits;
-use super::batch::{BATCH, Batch};
+use super::batch::Batch;
 use super::connections::{Connection, Wish, client};
 use crate::stop::{Stop, Stopping};
 use applgen_dns::limit::{Limiter, Slot, Verdict};
@@ -20,6 +20,9 @@ const LISTENER: Token = Token(1);
 const WAKER: Token = Token(2);
 /// The token of the first connection.
 const FIRST: usize = 3;
+
+/// Datagrams at once that tell of more to come.
+const BUSY: usize = 4;
 
 /// Batches that are answered before connections get their turn.
 const TURN: usize = 16;
@@ -94,9 +97,9 @@ impl<'b> Worker<'b> {
         };
         Ok(Self {
             server,
+            batch: Batch::new(&datagrams),
             datagrams,
             listener,
-            batch: Batch::new(),
             limiter,
             connections: Slab::new(),
             shares: HashMap::new(),
@@ -186,8 +189,9 @@ impl<'b> Worker<'b> {
                 self.datagram(index);
             }
             self.batch.send(&self.datagrams);
-            // There is one event for all that came before it was looked at.
-            self.more = count == BATCH || self.more;
+            // There is one event for all that came before it was looked at. Where several
+            // came at once, more have come meanwhile: to look is cheaper than to be told.
+            self.more = count >= BUSY;
         }
     }
 

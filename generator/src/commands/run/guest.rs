@@ -33,7 +33,7 @@ use crate::{
 
 /// Where the guest is reached when nothing is said.
 pub(super) const DEFAULT_HTTP_PORT: u16 = 8080;
-const DEFAULT_DNS_PORT: u16 = 5353;
+pub(super) const DEFAULT_DNS_PORT: u16 = 5353;
 
 /// How long a guest may take to power off: a bit longer than it gives answers
 /// in flight.
@@ -122,7 +122,7 @@ pub fn run(image: &Path, arguments: &Run) -> Result<(), Failure> {
 }
 
 /// What the image's bundle is served by.
-fn serves(image: &Path) -> io::Result<Serves> {
+pub(super) fn serves(image: &Path) -> io::Result<Serves> {
     let bytes = fs::read(image)?;
     let bundle = find_bundle(&bytes).and_then(|range| bytes.get(range));
     let bundle = bundle.and_then(|blob| Bundle::parse(blob).ok());

@@ -180,7 +180,8 @@ impl Emitter<'_> {
         };
         self.remember(slot, || {
             engine::seed(&job.path);
-            self.engine.render(&job.template, &self.context(job))
+            self.engine
+                .render_with(&job.template, || self.context(job))
         })
     }
 

@@ -13,7 +13,7 @@ use tera::Context;
 use super::{
     Kept,
     engine::{Engine, Shared, images},
-    feeds::Feed,
+    feeds::{About, Feed},
     library::Library,
     markdown::{self, Rendered},
     memory::{self, Memory},
@@ -184,7 +184,7 @@ impl Emitter<'_> {
             let inputs = memory::hash((self.kept.surroundings, inputs));
             (format!("page {path}"), inputs)
         };
-        let make = || self.engine.render(template, &context());
+        let make = || self.engine.render_with(template, context);
         let text = self
             .remember(slot, make)
             .map_err(|diagnostic| Failure::site(*diagnostic))?;
@@ -319,7 +319,7 @@ impl Emitter<'_> {
                     pages: pages.collect(),
                     below: &below,
                     lang,
-                    about: Vec::new(),
+                    about: About::Language,
                 };
                 self.feed(feed, output)?;
             }
@@ -331,7 +331,7 @@ impl Emitter<'_> {
                         pages: self.library.around[at].pages.clone(),
                         below: &entry.path,
                         lang: &entry.lang,
-                        about: vec![("section", self.values.section(at, true))],
+                        about: About::Section(at),
                     },
                     output,
                 )?;
@@ -342,10 +342,7 @@ impl Emitter<'_> {
                 continue;
             }
             for term in &terms.terms {
-                let about = vec![
-                    ("taxonomy", terms.taxonomy.to_value()),
-                    ("term", self.values.term(term, false)),
-                ];
+                let about = About::Term(&terms.taxonomy, term);
                 let feed = Feed {
                     pages: term.pages.clone(),
                     below: &term.path,

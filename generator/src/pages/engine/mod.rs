@@ -7,6 +7,7 @@
 mod bibtex;
 mod data;
 mod errors;
+pub mod fields;
 mod filters;
 mod functions;
 mod guard;
@@ -17,6 +18,7 @@ pub mod trace;
 mod xml;
 
 use std::{
+    borrow::Borrow,
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, OnceLock, RwLock, Weak},
 };
@@ -42,7 +44,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Shared {
     /// The configuration.
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     /// The files of the site.
     pub files: Files,
     /// No file is read beyond this.
@@ -66,6 +68,8 @@ pub struct Shared {
     content_hash: OnceLock<String>,
     contexts: HashMap<String, Context>,
     sources: HashMap<String, SourceText>,
+    /// Which fields of pages each template can name, once it is wanted.
+    fields: Mutex<HashMap<String, fields::Fields>>,
     tera: OnceLock<Weak<Tera>>,
 }
 
@@ -157,7 +161,7 @@ impl Engine {
             })
             .collect();
         let shared = Arc::new(Shared {
-            settings: parts.settings,
+            settings: Arc::new(parts.settings),
             files: parts.files,
             limit_bytes: parts.limit_bytes,
             addresses: parts.addresses,
@@ -171,6 +175,7 @@ impl Engine {
             content_hash: OnceLock::new(),
             contexts,
             sources,
+            fields: Mutex::default(),
             tera: OnceLock::new(),
         });
         let mut tera = Tera::default();
@@ -207,8 +212,35 @@ impl Engine {
 
     /// Renders a template.
     pub fn render(&self, name: &str, context: &Context) -> Result<String, Box<Diagnostic>> {
-        guard::watched(|| self.tera.render(name, context))
-            .map_err(|error| Box::new(errors::of_rendering(name, &error, &self.shared.sources)))
+        self.render_with(name, || context)
+    }
+
+    /// Renders a template with a context in which pages have the fields that it names.
+    pub fn render_with<C: Borrow<Context>>(
+        &self,
+        name: &str,
+        context: impl FnOnce() -> C,
+    ) -> Result<String, Box<Diagnostic>> {
+        fields::with(self.fields(name), || {
+            let context = context();
+            guard::watched(|| self.tera.render(name, context.borrow()))
+        })
+        .map_err(|error| Box::new(errors::of_rendering(name, &error, &self.shared.sources)))
+    }
+
+    fn fields(&self, name: &str) -> fields::Fields {
+        let lock = || {
+            self.shared
+                .fields
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        };
+        let known = lock().get(name).cloned();
+        known.unwrap_or_else(|| {
+            let fields = fields::of(&self.tera, name);
+            lock().insert(name.to_owned(), fields.clone());
+            fields
+        })
     }
 
     /// The names of the shortcodes there are.
@@ -255,7 +287,7 @@ impl Shared {
         if let Some(known) = known {
             return known;
         }
-        let (answer, _) = trace::record(|| functions::answer(self, asked));
+        let (answer, _) = trace::record(|| fields::with(None, || functions::answer(self, asked)));
         lock().insert(asked.clone(), answer);
         answer
     }

@@ -23,7 +23,7 @@ fn take(field: Field, data: &[u8]) -> Option<&[u8]> {
     };
     match field {
         Field::Name => name(data),
-        Field::U8 | Field::Algorithm => skip(1),
+        Field::U8 | Field::Algorithm | Field::Scheme => skip(1),
         Field::U16 | Field::Type | Field::Certificate => skip(2),
         Field::U32 | Field::Period | Field::Time | Field::Ipv4 => skip(4),
         Field::U64 | Field::Locator => skip(8),
@@ -43,7 +43,16 @@ fn take(field: Field, data: &[u8]) -> Option<&[u8]> {
         Field::Hex | Field::Base64 | Field::Nsap | Field::Atm => (!data.is_empty()).then_some(&[]),
         Field::RawText | Field::OptionalHex | Field::OptionalBase64 => Some(&[]),
         Field::Types => windows(data).then_some(&[]),
-        Field::OldTypes => (1..=16).contains(&data.len()).then_some(&[]),
+        Field::OldTypes => (data.len() <= 16).then_some(&[]),
+        Field::Suffix => {
+            let (&prefix, rest) = data.split_first()?;
+            let own = usize::from(128_u8.checked_sub(prefix)?).div_ceil(8);
+            let rest = rest.get(own..)?;
+            match prefix {
+                0 => Some(rest),
+                _ => name(rest),
+            }
+        }
         Field::Prefixes => prefixes(data).then_some(&[]),
         Field::Parameters => parameters(data).then_some(&[]),
         Field::Services => (!data.is_empty() && data.len() <= 1 + 8192).then_some(&[]),

@@ -304,16 +304,34 @@ impl<'a> Reader<'a> {
             Field::OldTypes => {
                 const WHAT: &str = "a type of record below 128";
                 let mut bits = [0_u8; 16];
-                let mut least = self.next(WHAT).map(|token| vec![token])?;
-                least.extend(self.rest());
-                for token in least {
-                    let kind = types::parse(self.bytes(token)).filter(|&kind| kind < 128);
+                for token in self.rest() {
+                    let text = self.bytes(token);
+                    let kind = types::parse(text).or_else(|| {
+                        // BIND writes and reads those without a name as bare numbers.
+                        std::str::from_utf8(text).ok()?.parse().ok()
+                    });
+                    let kind = kind.filter(|kind| (1..128).contains(kind));
                     let kind = kind.ok_or_else(|| self.wrong(token, WHAT))?;
                     bits[usize::from(kind / 8)] |= 0x80 >> (kind % 8);
                 }
-                let last = bits.iter().rposition(|&byte| byte != 0).unwrap_or(0);
-                self.out.extend(&bits[..=last]);
+                let length = bits
+                    .iter()
+                    .rposition(|&byte| byte != 0)
+                    .map_or(0, |last| last + 1);
+                self.out.extend(&bits[..length]);
             }
+            Field::Scheme => {
+                let number = self.named(
+                    "a scheme: `NOTIFY`, or a number from 0 to 255",
+                    |text| match text.eq_ignore_ascii_case("NOTIFY") {
+                        true => Some(1),
+                        false => text.parse().ok(),
+                    },
+                )?;
+                let number: u8 = number;
+                self.out.push(number);
+            }
+            Field::Suffix => self.suffix()?,
             Field::Algorithm => {
                 let number = self.named("a DNSSEC algorithm", |text| {
                     let named = types::ALGORITHMS

@@ -187,6 +187,29 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// A6 (RFC 2874 §3.1): the prefix's length, what of the address is not in it, and the
+    /// name that has the rest.
+    pub(super) fn suffix(&mut self) -> Result<(), Mistake> {
+        const WHAT: &str = "the length of a prefix from 0 to 128";
+        let token = self.next(WHAT)?;
+        let prefix = std::str::from_utf8(self.bytes(token)).ok();
+        let prefix = prefix.and_then(|text| text.parse().ok());
+        let prefix: u8 = prefix
+            .filter(|prefix| *prefix <= 128)
+            .ok_or_else(|| self.wrong(token, WHAT))?;
+        self.out.push(prefix);
+        if prefix < 128 {
+            let address: Ipv6Addr = self.parsed("an IPv6 address")?;
+            let address = u128::from(address) << prefix >> prefix;
+            let own = &address.to_be_bytes()[usize::from(prefix / 8)..];
+            self.out.extend(own);
+        }
+        if prefix > 0 {
+            self.field(Field::Name)?;
+        }
+        Ok(())
+    }
+
     /// IPSECKEY (RFC 4025 §3.1) behind its precedence.
     fn gateway(&mut self) -> Result<(), Mistake> {
         let kind: u8 = self.parsed("a type of gateway from 0 to 3")?;

@@ -2,9 +2,10 @@
 
 use super::super::error::WriteError;
 use super::key::{Key, labels};
+use super::ready::ReadyRecords;
 use super::zone::{Zone, names_of, shape};
 use super::{DnsOptions, kind};
-use crate::dns::field;
+use crate::dns::{field, flag};
 use crate::hash::name_hash;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::string::ToString;
@@ -40,7 +41,7 @@ pub(super) fn section(options: &DnsOptions, zones: &[Zone]) -> Result<Vec<u8>, W
     Ok(layout.bytes)
 }
 
-struct Layout<'z> {
+pub(super) struct Layout<'z> {
     bytes: Vec<u8>,
     /// Offsets of names.
     names: HashMap<Key, u32>,
@@ -195,6 +196,7 @@ impl<'z> Layout<'z> {
             0,
             0,
             0,
+            0,
         ] {
             self.push(number);
         }
@@ -202,6 +204,7 @@ impl<'z> Layout<'z> {
         let apex = self.nodes[&(number, &zone.apex)];
         self.put(here as usize, apex);
         self.nsec(number, zone, here);
+        self.ready(number, zone, here);
     }
 
     /// Offset of a new record set.
@@ -324,6 +327,55 @@ impl<'z> Layout<'z> {
             self.put(at as usize + 24, here);
             self.put(at as usize + 28, count);
         }
+    }
+
+    /// The SOA of negative answers, and the referral of every cut.
+    fn ready(&mut self, number: usize, zone: &'z Zone, at: u32) {
+        let node = &zone.nodes[&zone.apex];
+        if let Some(soa) = node.sets.get(&kind::SOA)
+            && let Some((_, minimum)) = serial_and_minimum(zone)
+        {
+            let mut ready = ReadyRecords::new(&zone.apex);
+            ready.set(self, &zone.apex, kind::SOA, soa.ttl.min(minimum), &soa.data);
+            self.put_ready(ready, at as usize + 36);
+        }
+        for (key, node) in &zone.nodes {
+            let (Some(&here), Some(set)) = (
+                self.nodes.get(&(number, key)),
+                node.sets
+                    .get(&kind::NS)
+                    .filter(|_| node.flags & flag::CUT != 0),
+            ) else {
+                continue;
+            };
+            let mut ready = ReadyRecords::new(key);
+            ready.set(self, key, kind::NS, set.ttl, &set.data);
+            ready.turn();
+            for (source, target, kind, _) in zone.additional(key, node, kind::NS) {
+                let set = &zone.nodes[&source].sets[&kind];
+                if self.own.contains(&source) {
+                    ready.fail();
+                }
+                ready.set(self, &target, kind, set.ttl, &set.data);
+            }
+            self.put_ready(ready, here as usize + 12);
+        }
+    }
+
+    fn put_ready(&mut self, ready: ReadyRecords, at: usize) {
+        if let Some(bytes) = ready.finish() {
+            self.put(at, self.here());
+            self.bytes.extend(bytes);
+        } else {
+            self.put(at, 0);
+        }
+    }
+
+    /// A name's wire form, as all zones have it.
+    pub(super) fn wire(&self, key: &Key) -> &[u8] {
+        let at = self.names[key] as usize + field::NAME;
+        let length = self.bytes[at - 2];
+        &self.bytes[at..at + usize::from(length)]
     }
 
     /// Each apex as its parent zone sees it.

@@ -6,6 +6,7 @@
 
 mod key;
 mod layout;
+mod ready;
 mod zone;
 
 pub use key::{Key, labels};

@@ -137,18 +137,46 @@ pub fn channel(operation: u64, mut port: Port) {
     let _ = unsafe { call_with(hypercall::EVENT_CHANNEL_OP, operation, &mut port.0) };
 }
 
-/// Sleeps until an event is pending on one of the channels, or until Xen's clock
-/// says `until` nanoseconds; 0: however long it takes. Returns at once if one is
-/// pending already.
-pub fn poll(ports: &[u32], until: u64) {
-    let mut argument = sched::Poll {
-        ports: ports.as_ptr().expose_provenance() as u64,
-        count: ports.len() as u32,
-        pad: 0,
-        timeout: until,
+/// The channel of one of Xen's own events, for the first processor.
+pub fn bind_virq(virq: u32) -> Result<Port, Refused> {
+    let mut argument = event_channel::BindVirq {
+        virq,
+        vcpu: 0,
+        port: 0,
     };
-    // SAFETY: Xen reads the ports, and changes nothing.
-    let _ = unsafe { call_with(hypercall::SCHED_OP, sched::POLL, &mut argument) };
+    // SAFETY: only the structure is written.
+    unsafe {
+        call_with(
+            hypercall::EVENT_CHANNEL_OP,
+            event_channel::BIND_VIRQ,
+            &mut argument,
+        )?;
+    }
+    Ok(Port(argument.port))
+}
+
+/// Makes events interrupt the processor by a vector.
+///
+/// # Safety
+///
+/// The vector's gate has to be in force, and its handler has to be one that
+/// tells no controller of the interrupt's end.
+pub unsafe fn interrupt_by(vector: u8) -> Result<(), Refused> {
+    let mut argument = hvm::Param {
+        domain: memory::DOMID_SELF,
+        pad: 0,
+        index: hvm::CALLBACK_IRQ,
+        value: hvm::CALLBACK_VECTOR | u64::from(vector),
+    };
+    // SAFETY: the caller answers for the vector; no memory changes.
+    unsafe { call_with(hypercall::HVM_OP, hvm::SET_PARAM, &mut argument).map(drop) }
+}
+
+/// Lets the timer's event come when Xen's clock says `nanos`, at once if it
+/// does already; it comes once, in place of what was set before.
+pub fn set_timer(nanos: u64) {
+    // SAFETY: an event comes later, and no memory of ours changes.
+    let _ = unsafe { call(hypercall::SET_TIMER_OP, nanos, 0) };
 }
 
 /// Ends the domain: `sched::POWEROFF`, `REBOOT` or `CRASH`, which the tool stack

@@ -1,20 +1,15 @@
 //! The machine that Xen makes: hypercalls, the shared pages, time, sleep.
 //!
-//! Waiting is one hypercall that blocks in the hypervisor (`SCHEDOP_poll`): it
-//! names the channels and the latest time, and returns at once for an event that
-//! came between the last look and the call. So there is no interrupt to take,
-//! no handler, and no timer to set apart; interrupts stay off for good. An
-//! upcall by vector with `sti; hlt` was tried twice in the lab: without a handler
-//! that passes over the `hlt`, QEMU's SVM, which forgets the shadow of `sti`, let
-//! the upcall come before it, and Xen powers off a guest that halts with
-//! interrupts off; with one, and with the one-shot timer, one guest served and
-//! slept, and the next was seen to run without end before it listened.
+//! Events come as an upcall ([`upcall`]): an interrupt of the halted processor,
+//! which Xen runs somebody else on meanwhile. Interrupts are off otherwise. The
+//! latest time to wake at is the one-shot timer's, which is an event as well.
 //!
 //! An event does nothing but wake; whoever waited looks at everything.
 
 mod hypercall;
 mod output;
 mod serve;
+mod upcall;
 
 pub use output::{fail, init, off, reboot, write, write_to_hypervisor};
 pub use serve::serve;
@@ -25,18 +20,15 @@ use core::cell::Cell;
 use super::{
     Clock, Console, Domain, GrantTable, Hypervisor, Page, Port, Refused, SharedInfo, Store,
     abi::{
-        event_channel,
+        event_channel::{CLOSE, SEND, VIRQ_TIMER},
         hvm::{CONSOLE_EVTCHN, CONSOLE_PFN, STORE_EVTCHN, STORE_PFN},
         memory::{SPACE_GRANT_TABLE, SPACE_SHARED_INFO},
     },
 };
-use crate::x86_64::cpu;
+use crate::x86_64::{cpu, interrupts::vector};
 
 /// The oldest Xen that starts guests as this one is: 4.10.
 const OLDEST: (u16, u16) = (4, 10);
-
-/// `ENOSPC`, as Xen says it.
-const NO_SPACE: i64 = 28;
 
 /// In their place Xen puts its own.
 static SHARED_INFO: Page = Page::new();
@@ -46,44 +38,9 @@ static GRANTS: [Page; 1] = [const { Page::new() }; 1];
 pub static MACHINE: Machine = Machine {
     info: SharedInfo::new(&SHARED_INFO),
     clock: Cell::new(Clock::STOPPED),
-    ports: Cell::new(Ports {
-        open: [0; MOST_PORTS],
-        count: 0,
-    }),
+    timer: Cell::new(Port(0)),
+    timer_nanos: Cell::new(0),
 };
-
-/// Console, XenStore, the network, and one to spare.
-const MOST_PORTS: usize = 4;
-
-/// The channels that wake.
-#[derive(Debug, Clone, Copy)]
-struct Ports {
-    open: [u32; MOST_PORTS],
-    count: usize,
-}
-
-impl Ports {
-    fn add(&mut self, port: Port) -> bool {
-        let place = self.open.get_mut(self.count);
-        let found = place.is_some();
-        if let Some(place) = place {
-            *place = port.0;
-            self.count += 1;
-        }
-        found
-    }
-
-    fn remove(&mut self, port: Port) {
-        let open = self.open;
-        let count = self.count;
-        self.count = 0;
-        for other in open.into_iter().take(count) {
-            if other != port.0 {
-                self.add(Port(other));
-            }
-        }
-    }
-}
 
 /// Why a Xen does not do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +86,10 @@ pub struct Machine {
     info: SharedInfo,
     /// The clock as it was read last.
     clock: Cell<Clock>,
-    ports: Cell<Ports>,
+    /// The channel of the one-shot timer.
+    timer: Cell<Port>,
+    /// When it is to run out; 0 once it has.
+    timer_nanos: Cell<u64>,
 }
 
 // SAFETY: one processor, and no interrupt uses it.
@@ -176,6 +136,12 @@ impl Machine {
                     .map_err(refused("the grant table"))?;
             }
         }
+        self.info.unmask();
+        self.timer
+            .set(hypercall::bind_virq(VIRQ_TIMER).map_err(refused("a timer"))?);
+        // SAFETY: the gates are in force before anything else here; the handler
+        // speaks to no controller.
+        unsafe { hypercall::interrupt_by(vector::UPCALL) }.map_err(refused("an upcall"))?;
         let (page, port) = self.shared(CONSOLE_PFN, CONSOLE_EVTCHN, "a console")?;
         let console = Console::new(page, port);
         console.discard_input();
@@ -204,18 +170,9 @@ impl Machine {
         }
         let page = core::ptr::with_exposed_provenance::<Page>(address as usize);
         let port = Port(port as u32);
-        self.wake_by(port);
         // SAFETY: mapped, a whole page, and made for this; others write it, as
         // they may write a `Page`.
         Ok((unsafe { &*page }, port))
-    }
-
-    /// Lets a channel's events wake; whether there is room for one more.
-    fn wake_by(&self, port: Port) -> bool {
-        let mut ports = self.ports.get();
-        let added = ports.add(port);
-        self.ports.set(ports);
-        added
     }
 
     /// Seconds since 1970, at a time of [`Hypervisor::now`].
@@ -228,30 +185,31 @@ impl Machine {
 
 impl Hypervisor for Machine {
     fn notify(&self, port: Port) {
-        hypercall::channel(event_channel::SEND, port);
+        hypercall::channel(SEND, port);
     }
 
     fn allocate_port(&self, remote: Domain) -> Result<Port, Refused> {
-        let port = hypercall::allocate_port(remote)?;
-        if !self.wake_by(port) {
-            hypercall::channel(event_channel::CLOSE, port);
-            return Err(Refused(NO_SPACE));
-        }
-        Ok(port)
+        hypercall::allocate_port(remote)
     }
 
     fn close_port(&self, port: Port) {
-        let mut ports = self.ports.get();
-        ports.remove(port);
-        self.ports.set(ports);
-        hypercall::channel(event_channel::CLOSE, port);
+        hypercall::channel(CLOSE, port);
     }
 
     fn wait(&self, until: u64) {
-        let ports = self.ports.get();
-        let until = if until == u64::MAX { 0 } else { until.max(1) };
-        hypercall::poll(ports.open.get(..ports.count).unwrap_or_default(), until);
-        self.info.drain();
+        // An earlier time that is set wakes too soon once, which costs less than
+        // to set it anew at each wait.
+        let set = self.timer_nanos.get();
+        if until != u64::MAX && (set == 0 || until < set) {
+            // 0 would stop it.
+            let until = until.max(1);
+            hypercall::set_timer(until);
+            self.timer_nanos.set(until);
+        }
+        upcall::wait();
+        if self.info.drain(self.timer.get()) {
+            self.timer_nanos.set(0);
+        }
     }
 
     fn now(&self) -> u64 {

@@ -25,6 +25,10 @@ use crate::{
 /// is slow is not one that will never come.
 const PATIENCE: u64 = 60_000_000_000;
 
+/// When what a host did not let us do is tried again, in nanoseconds: its XenStore
+/// restarts, its former backend still holds our pages.
+const AGAIN: u64 = 1_000_000_000;
+
 /// The token of the watch on what the tool stack asks for.
 const CONTROL: u8 = 3;
 
@@ -79,8 +83,15 @@ pub fn serve(words: Words<'static>, bundle: Bundle<'static>, heap_left: impl Fn(
         Err(_) => stop(Exit::Network, &[&"the grant table is too small"]),
     };
     connect(&mut nic, &mut store);
-    // XenStore has addresses alone.
-    let stored = address(&nic, &mut store);
+    // XenStore has addresses alone. It is asked key by key, which takes longer than all
+    // else of a start, so not for what is known.
+    let known = words.ip.is_some() && words.gw.is_some();
+    #[cfg(feature = "ipv6")]
+    let known = known && words.ip6.is_some();
+    let stored = match known {
+        true => Words::default(),
+        false => address(&nic, &mut store),
+    };
     let words = Words {
         ip: words.ip.or(stored.ip),
         gw: words.gw.or(stored.gw),
@@ -119,14 +130,15 @@ pub fn serve(words: Words<'static>, bundle: Bundle<'static>, heap_left: impl Fn(
                 _ => off(),
             }
         }
-        if attend(&mut store, &mut nic, &mut control) {
+        if attend(&mut store, &mut nic, &mut control, now) {
             server.stop();
             continue;
         }
         let deadline = poll
             .deadline_micros
-            .map_or(u64::MAX, |at| at.saturating_mul(1000));
-        if !poll.frames_left && deadline > now && !nic.arm() {
+            .map_or(u64::MAX, |at| at.saturating_mul(1000))
+            .min(control.again);
+        if !poll.frames_left && deadline > now && !store.has_fired() && !nic.arm() {
             MACHINE.wait(deadline);
         }
     }
@@ -139,10 +151,15 @@ fn attend(
     store: &mut Store<'static, Machine>,
     nic: &mut Netfront<'static, Machine>,
     control: &mut Control,
+    now: u64,
 ) -> bool {
     // A XenStore that fails is for its host to mend; the server goes on.
     let _ = store.poll();
-    let fired = store.take_fired();
+    let mut fired = store.take_fired();
+    let again = control.again <= now;
+    if again {
+        fired |= Watch::BITS;
+    }
     if fired & Watch::BITS != 0 || nic.is_broken() {
         let was_up = nic.is_up();
         let done = nic.attend(store, fired);
@@ -151,10 +168,17 @@ fn attend(
             (false, true) => say(&[&"network: connected again"]),
             _ => {}
         }
+        control.again = u64::MAX;
         if let Err(error) = done
             && error != LinkError::NoDevice
         {
-            say(&[&"network: ", &Told(error)]);
+            // Told once, however often it is tried.
+            if !again {
+                say(&[&"network: ", &Told(error)]);
+            }
+            if error.may_pass() {
+                control.again = MACHINE.now().saturating_add(AGAIN);
+            }
         }
     }
     fired & 1 << CONTROL != 0 && control.attend(store)
@@ -244,6 +268,8 @@ fn seed() -> [u8; SEED_BYTES] {
 /// What the tool stack asks for in `control/shutdown`.
 struct Control {
     wanted: Option<Stop>,
+    /// When the network's backend is looked at again, without having said anything.
+    again: u64,
 }
 
 impl Control {
@@ -260,7 +286,10 @@ impl Control {
                 &Told(LinkError::Store(error)),
             ]);
         }
-        Self { wanted: None }
+        Self {
+            wanted: None,
+            again: u64::MAX,
+        }
     }
 
     /// Reads it; whether the server is to stop now.

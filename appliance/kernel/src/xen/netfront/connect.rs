@@ -42,6 +42,14 @@ pub enum LinkError {
     Store(StoreError),
 }
 
+impl LinkError {
+    /// Whether the same may succeed later without anything being changed: what fired
+    /// is then to be attended to again.
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::PagesInUse | Self::Port(_) | Self::Store(_))
+    }
+}
+
 impl From<StoreError> for LinkError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)

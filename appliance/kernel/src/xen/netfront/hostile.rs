@@ -2,7 +2,7 @@
 //! written out of bounds, and nothing loops.
 
 use super::{
-    tests::{World, respond},
+    tests::{BACKEND, World, respond, world},
     *,
 };
 use crate::xen::{
@@ -116,4 +116,61 @@ proptest! {
             }
         }
     }
+
+    /// Whatever a tool stack or a backend writes into XenStore, in whichever order:
+    /// no panic, no endless loop, never more than one channel, and no frame but over
+    /// rings that were granted.
+    #[test]
+    fn hostile_keys_are_survived(writes in proptest::collection::vec((0usize..KEYS.len(), value()), 1..40)) {
+        let mut world = world(4, 2, 2);
+        world.plug();
+        world.nic.begin(&mut world.store).unwrap();
+        for (key, value) in writes {
+            let key = KEYS[key].replace("BACKEND", BACKEND);
+            match value {
+                Some(value) => world.host.set(&key, &value),
+                None => world.host.remove(&key),
+            }
+            let _ = world.settle();
+            let _ = world.nic.address(&mut world.store);
+            let _ = world.nic.backend_error(&mut world.store);
+            prop_assert!(world.host.open_ports.borrow().len() <= 1);
+            prop_assert!(world.nic.capabilities().mtu <= 1500);
+            let _ = world.nic.transmit(&[1; 60], &[], Checksum::Done);
+            world.nic.flush();
+            prop_assert!(world.nic.receive().is_none());
+        }
+    }
+}
+
+/// What others write that is read.
+const KEYS: [&str; 16] = [
+    "device/vif/0",
+    "device/vif/0/backend",
+    "device/vif/0/backend-id",
+    "device/vif/0/mac",
+    "device/vif/0/mtu",
+    "device/vif/4294967295/backend",
+    "device/vif/x",
+    "BACKEND/state",
+    "BACKEND/online",
+    "BACKEND/feature-rx-copy",
+    "BACKEND/feature-no-csum-offload",
+    "BACKEND/feature-ipv6-csum-offload",
+    "BACKEND/hotplug-error",
+    "BACKEND/ip",
+    "xenserver/device/vif/0/static-ip-setting/address",
+    "qubes-ip",
+];
+
+/// A value that is right somewhere, or nowhere, or nothing.
+fn value() -> impl Strategy<Value = Option<std::string::String>> {
+    prop_oneof![
+        4 => (0u8..9).prop_map(|state| Some(format!("{state}"))),
+        1 => "[0-9]{1,30}".prop_map(Some),
+        1 => "[0-9a-f:./ +-]{0,40}".prop_map(Some),
+        1 => "[ -~]{0,600}".prop_map(Some),
+        1 => Just(Some(BACKEND.into())),
+        1 => Just(None),
+    ]
 }

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::xen::{
-    Store,
+    Store, StoreError,
     abi::ring::RSP_EVENT,
     fake::{Backend, Host, STORE_PORT, granted, pages},
 };
 use std::{boxed::Box, format, vec, vec::Vec};
 
-const BACKEND: &str = "/local/domain/0/backend/vif/7/0";
+pub(super) const BACKEND: &str = "/local/domain/0/backend/vif/7/0";
 
 pub(super) struct World {
     pub(super) host: &'static Host,
@@ -22,7 +22,7 @@ pub(super) struct World {
 
 /// Memory with the rings and buffers in the middle of pages that nobody may
 /// write to.
-fn world(receive: usize, transmit: usize, frames: usize) -> World {
+pub(super) fn world(receive: usize, transmit: usize, frames: usize) -> World {
     let host = Host::new();
     let table = pages(1);
     let rings: &'static [Page; 2] = Box::leak(Box::new([const { Page::new() }; 2]));
@@ -47,7 +47,7 @@ fn world(receive: usize, transmit: usize, frames: usize) -> World {
 
 impl World {
     /// What a tool stack writes for an interface.
-    fn plug(&self) {
+    pub(super) fn plug(&self) {
         self.host.set("device/vif/0/backend", BACKEND);
         self.host.set("device/vif/0/backend-id", "0");
         self.host.set("device/vif/0/mac", "00:16:3e:01:02:03");
@@ -467,6 +467,67 @@ fn an_interface_is_unplugged_and_another_plugged_in() {
     world.settle().unwrap();
     assert!(world.nic.is_up());
     assert_eq!(world.nic.capabilities().mac, [0, 0x16, 0x3e, 1, 2, 3]);
+}
+
+#[test]
+fn what_a_host_could_not_do_is_done_when_it_is_asked_again() {
+    let mut world = world(4, 2, 2);
+    world.plug();
+    world.host.disturbed.set(1000);
+    world.nic.begin(&mut world.store).unwrap();
+    assert_eq!(world.settle(), Err(LinkError::Store(StoreError::Again)));
+    assert!(LinkError::Store(StoreError::Again).may_pass());
+    assert_eq!(world.key("state"), "1");
+    world.host.disturbed.set(0);
+    // No watch fires: nothing has changed.
+    world.nic.attend(&mut world.store, Watch::BITS).unwrap();
+    assert_eq!(world.key("state"), "4");
+    assert_eq!(world.host.open_ports.borrow().len(), 1);
+    world.backend("state", "4");
+    world.settle().unwrap();
+    assert!(world.nic.is_up());
+
+    // A backend in another domain, while the one before has a page mapped.
+    world.table[0].store16(9 * 8, 1 | 8);
+    world.host.set("device/vif/0/backend-id", "5");
+    world.host.set("device/vif/0/backend", "/elsewhere");
+    world.host.set("/elsewhere/feature-rx-copy", "1");
+    world.host.set("/elsewhere/state", "2");
+    assert_eq!(world.settle(), Err(LinkError::PagesInUse));
+    assert!(LinkError::PagesInUse.may_pass() && !LinkError::NoRxCopy.may_pass());
+    world.table[0].store16(9 * 8, 1);
+    world.nic.attend(&mut world.store, Watch::BITS).unwrap();
+    assert_eq!(world.key("state"), "4");
+    assert_eq!(world.table[0].load16(9 * 8 + 2), 5);
+}
+
+#[test]
+fn no_grant_changes_while_frames_come_and_go() {
+    let (mut world, mut tx, mut rx) = World::connected();
+    let entries = |world: &World| {
+        let mut bytes = vec![0; PAGE];
+        world.table[0].read(0, &mut bytes);
+        bytes
+    };
+    let before = entries(&world);
+    for round in 0..600 {
+        deliver(&world, &mut rx, &[9; 60], 2000, 0);
+        let received = world.nic.receive().unwrap();
+        world.nic.answer(received, 60, Checksum::Done).unwrap();
+        world.nic.transmit(&[7; 60], &[], Checksum::Done).unwrap();
+        world.nic.flush();
+        while let Some(request) = tx.take() {
+            tx.answer(&[request[8], 0, 0, 0]);
+        }
+        assert!(entries(&world) == before, "{round}");
+    }
+    // Nor when the backend comes back.
+    for state in ["5", "6", "2", "4"] {
+        world.backend("state", state);
+        world.settle().unwrap();
+    }
+    assert!(world.nic.is_up());
+    assert!(entries(&world) == before);
 }
 
 #[test]

@@ -204,6 +204,14 @@ impl<'h, H: Hypervisor> Store<'h, H> {
         core::mem::take(&mut self.fired)
     }
 
+    /// Whether a watch has fired that nobody took, such as one whose event came
+    /// while an answer was waited for: the channel tells of it no more.
+    pub fn has_fired(&mut self) -> bool {
+        // What fails here fails again where it is told.
+        let _ = self.poll();
+        self.fired != 0
+    }
+
     /// Sends a request and waits for its answer.
     fn ask(
         &mut self,

@@ -57,11 +57,13 @@ fn watches_fire_at_once_and_with_every_change() {
     store.poll().unwrap();
     assert_eq!(store.take_fired(), 1 << 3);
     assert_eq!(store.take_fired(), 0);
-    // Events between a request and its answer are kept.
+    // Events between a request and its answer are kept, and told.
     host.set("device/vif/0/state", "4");
     host.set("elsewhere", "4");
     assert_eq!(store.read_number(b"device/vif/0/state"), Ok(Some(4)));
+    assert!(store.has_fired());
     assert_eq!(store.take_fired(), 1 << 3);
+    assert!(!store.has_fired());
     store.unwatch(b"device/vif", 3).unwrap();
     host.set("device/vif/0/state", "5");
     host.run();
