@@ -9,7 +9,7 @@
 # user and kernel.
 #
 # At 1 kB and keep-alive two more take part, the least that a server can do over
-# epoll and over io_uring (appliance/unix/examples/floor): the same bytes for
+# epoll and over io_uring (appliance/unix/examples/http_floor): the same bytes for
 # whatever comes. No server on the system's TCP can be faster than they are.
 #
 # Short by default. ROUNDS and SECONDS_EACH make it longer; MODES, SIZES and
@@ -47,7 +47,7 @@ applgen_port=$port
 declare -A urls=([applgen]=$url) pids_of=([applgen]=$background_pid)
 
 floors=()
-floor=$(cargo build --release --locked --package applgen-unix --example floor \
+floor=$(cargo build --release --locked --package applgen-unix --example http_floor \
     --message-format=json-render-diagnostics | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
 curl --silent --show-error --include --output "$TMP/answer" "$url/1kB.html"
 for how in epoll io_uring; do

@@ -1,7 +1,7 @@
 //! What `ci/bench http` measures servers against: the least that a server can
 //! do for an answer, over epoll and over io_uring.
 //!
-//! `floor epoll|io_uring ADDR:PORT FILE` answers with the bytes of the file to
+//! `http_floor epoll|io_uring ADDR:PORT FILE` answers with the bytes of the file to
 //! whatever comes in one read, whatever it says. There is no parser, no look-up,
 //! no time-out and no limit: what is left is the system's way through TCP, and
 //! what the calls to it cost. Not to be served to anybody.
@@ -22,7 +22,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [how, address, file] = arguments.as_slice() else {
-        eprintln!("usage: floor epoll|io_uring ADDR:PORT FILE");
+        eprintln!("usage: http_floor epoll|io_uring ADDR:PORT FILE");
         return ExitCode::from(2);
     };
     let run = || {
