@@ -3,9 +3,14 @@
 # worker each, the same files with gzip bodies ready, no log, in turns. Then what
 # a request costs in instructions, and an idle connection in memory.
 #
-# wrk takes about as much of its core as a server does of the other, so the ratio
-# of requests per second is held down by the client. Beside it stands the ratio of
-# requests per second of the server's own processor time, in user and kernel.
+# wrk takes about as much of its core as a server does of the other (its share is
+# printed), so the ratio of requests per second is held down by the client. Beside
+# it stands the ratio of requests per second of the server's own processor time, in
+# user and kernel.
+#
+# At 1 kB and keep-alive two more take part, the least that a server can do over
+# epoll and over io_uring (appliance/unix/examples/http_floor): the same bytes for
+# whatever comes. No server on the system's TCP can be faster than they are.
 #
 # Short by default. ROUNDS and SECONDS_EACH make it longer; MODES, SIZES and
 # CONNECTIONS choose: MODES="keep-alive pipelined close", SIZES="1kB 10kB 100kB
@@ -38,7 +43,24 @@ printf '[http]\nclean-urls = false\n' >"$site/applgen.toml"
 for file in "$site"/{1,10,100}kB.html; do gzip -9 -k -n "$file"; done
 free_port
 serve_command "$port" "${on_server[@]}" "$TMP/site.unix" "http=127.0.0.1:$port" threads=1
-applgen_url=$url applgen_port=$port applgen_pid=$background_pid
+applgen_port=$port
+declare -A urls=([applgen]=$url) pids_of=([applgen]=$background_pid)
+
+floors=()
+floor=$(cargo build --release --locked --package applgen-unix --example http_floor \
+    --message-format=json-render-diagnostics | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+curl --silent --show-error --include --output "$TMP/answer" "$url/1kB.html"
+for how in epoll io_uring; do
+    # Systems may forbid the second: then the bench does without, and says so.
+    if [[ $how == io_uring && $(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null || echo 2) != 0 ]]; then
+        say "NOT MEASURED: io_uring is not to be had here"
+        continue
+    fi
+    free_port
+    serve_command "$port" "${on_server[@]}" "$floor" "$how" "127.0.0.1:$port" "$TMP/answer"
+    floors+=("least-$how")
+    urls[least-$how]=$url pids_of[least-$how]=$background_pid
+done
 
 free_port
 pipelined_port=$port
@@ -81,14 +103,15 @@ END
 chmod -R a+rX "$TMP"
 background "$TMP/nginx.log" "${on_server[@]}" \
     nginx -p "$TMP/nginx" -c "$TMP/nginx/nginx.conf" -e "$TMP/nginx/error.log"
-nginx_url=http://127.0.0.1:$port nginx_master=$background_pid
+urls[nginx]=http://127.0.0.1:$port
+nginx_port=$port nginx_master=$background_pid
 nginx_pipelined_url=http://127.0.0.1:$pipelined_port
 for _ in $(seq 250); do
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
     sleep 0.02
 done
 
-nginx_pid=$(cut -d' ' -f1 "/proc/$nginx_master/task/$nginx_master/children")
+pids_of[nginx]=$(cut -d' ' -f1 "/proc/$nginx_master/task/$nginx_master/children")
 
 cat >"$TMP/pipelined.lua" <<'END'
 init = function(args)
@@ -100,21 +123,25 @@ END
 # Processor time of a process so far, in ticks of 10 ms.
 ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'; }
 # measure PID URL LABEL MODE CONNECTIONS : one run of wrk; appends requests/s,
-# latencies in µs, and requests per second of the server's processor time.
-# Clients take no coding, so that both send the same bytes.
+# latencies in µs, requests per second of the server's processor time, and how
+# much of its core wrk took, in percent. Clients take no coding, so that all send
+# the same bytes.
 measure() {
-    local pid=$1 url=$2 label=$3 mode=$4 connections=$5 options=() before used
+    local pid=$1 url=$2 label=$3 mode=$4 connections=$5 options=() before used TIMEFORMAT='%U %S'
     case $mode in
         keep-alive) ;;
         close) options=(--header "Connection: close") ;;
         pipelined) options=(--script "$TMP/pipelined.lua") ;;
     esac
     before=$(ticks "$pid")
-    "${on_client[@]}" wrk --threads 1 --connections "$connections" --duration "${seconds}s" \
-        --timeout 20s --latency "${options[@]}" "$url" >"$TMP/wrk" 2>&1
+    {
+        time "${on_client[@]}" wrk --threads 1 --connections "$connections" --duration "${seconds}s" \
+            --timeout 20s --latency "${options[@]}" "$url" >"$TMP/wrk" 2>&1
+    } 2>"$TMP/busy"
     grep -q 'Non-2xx' "$TMP/wrk" && fail "$label did not answer every request"
     used=$(($(ticks "$pid") - before))
-    awk -v label="$label" -v to="$TMP/figures" -v used="$used" '
+    awk -v label="$label" -v to="$TMP/figures" -v used="$used" -v seconds="$seconds" \
+        -v busy="$(awk '{ print $1 + $2 }' "$TMP/busy")" '
         function us(text) { return text ~ /us$/ ? text + 0 : text ~ /ms$/ ? text * 1e3 : text * 1e6 }
         $1 == "50%" { p50 = us($2) }
         $1 == "99%" { p99 = us($2) }
@@ -122,7 +149,8 @@ measure() {
         $1 == "Requests/sec:" { rate = $2 }
         END {
             if (rate == "") exit 1
-            print label, rate, p50, p99, all * 100 / (used > 0 ? used : 1) >>to
+            busy = busy * 100 / seconds
+            print label, rate, p50, p99, all * 100 / (used > 0 ? used : 1), busy < 100 ? busy : 100 >>to
         }' "$TMP/wrk" ||
         { cat "$TMP/wrk" >&2; fail "wrk printed no figures"; }
 }
@@ -131,25 +159,29 @@ median() {
     awk -v label="$1" -v column="$2" '$1 == label { print $column }' "$TMP/figures" |
         sort -n | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'
 }
-# compare MODE SIZE CONNECTIONS : in turns, and the ratio.
+# compare MODE SIZE CONNECTIONS : in turns, and the ratios.
 compare() {
-    local mode=$1 size=$2 connections=$3 what="$2, $1, $3 connections" server theirs=$nginx_url
-    [[ $mode != pipelined ]] || theirs=$nginx_pipelined_url
+    local mode=$1 size=$2 connections=$3 servers=(applgen nginx) server
+    local what="$size, $mode, $connections connections" of="$mode-$size-$connections"
+    [[ $mode-$size != keep-alive-1kB ]] || servers+=("${floors[@]}")
     for _ in $(seq "$rounds"); do
-        measure "$applgen_pid" "$applgen_url/$size.html" "applgen-$mode-$size-$connections" "$mode" "$connections"
-        measure "$nginx_pid" "$theirs/$size.html" "nginx-$mode-$size-$connections" "$mode" "$connections"
+        for server in "${servers[@]}"; do
+            local at=${urls[$server]}
+            [[ $mode-$server != pipelined-nginx ]] || at=$nginx_pipelined_url
+            measure "${pids_of[$server]}" "$at/$size.html" "$server-$of" "$mode" "$connections"
+        done
     done
-    for server in applgen nginx; do
-        local label=$server-$mode-$size-$connections
-        printf '%-42s %9.0f requests/s   p50 %7.0f µs, p99 %7.0f µs   %9.0f requests/s of its processor\n' \
-            "$what, $server" "$(median "$label" 2)" "$(median "$label" 3)" "$(median "$label" 4)" \
-            "$(median "$label" 5)"
+    for server in "${servers[@]}"; do
+        printf '%-48s %9.0f requests/s   p50 %7.0f µs, p99 %7.0f µs   %9.0f requests/s of its processor   wrk %3.0f %%\n' \
+            "$what, $server" "$(median "$server-$of" 2)" "$(median "$server-$of" 3)" \
+            "$(median "$server-$of" 4)" "$(median "$server-$of" 5)" "$(median "$server-$of" 6)"
     done
-    awk -v what="$what" -v ours="$(median "applgen-$mode-$size-$connections" 2)" \
-        -v theirs="$(median "nginx-$mode-$size-$connections" 2)" \
-        -v ours_cpu="$(median "applgen-$mode-$size-$connections" 5)" \
-        -v theirs_cpu="$(median "nginx-$mode-$size-$connections" 5)" \
-        'BEGIN { printf "%-42s %9.2f × nginx; %.2f × by processor time\n", what, ours / theirs, ours_cpu / theirs_cpu }'
+    for server in "${servers[@]}"; do
+        [[ $server != nginx ]] || continue
+        awk -v what="$what, $server" -v ours="$(median "$server-$of" 2)" -v theirs="$(median "nginx-$of" 2)" \
+            -v ours_cpu="$(median "$server-$of" 5)" -v theirs_cpu="$(median "nginx-$of" 5)" \
+            'BEGIN { printf "%-48s %9.2f × nginx; %.2f × by processor time\n", what, ours / theirs, ours_cpu / theirs_cpu }'
+    done
 }
 
 say "wrk, 1 thread, $rounds rounds of $seconds s in turns, medians"
@@ -188,10 +220,10 @@ END
         }
         END { printf "%-42s %9.2f:%s\n", label, sum, calls }' "$TMP/calls"
 }
-calls "$applgen_pid" "$applgen_port" "system calls of a request, applgen"
-calls "$nginx_pid" "${nginx_url##*:}" "system calls of a request, nginx"
-calls "$applgen_pid" "$applgen_port" "with a connection of its own, applgen" close
-calls "$nginx_pid" "${nginx_url##*:}" "with a connection of its own, nginx" close
+calls "${pids_of[applgen]}" "$applgen_port" "system calls of a request, applgen"
+calls "${pids_of[nginx]}" "$nginx_port" "system calls of a request, nginx"
+calls "${pids_of[applgen]}" "$applgen_port" "with a connection of its own, applgen" close
+calls "${pids_of[nginx]}" "$nginx_port" "with a connection of its own, nginx" close
 
 # Instructions of a request, in this process: what so many more requests cost.
 instructions() {
@@ -225,7 +257,8 @@ if [[ ${KERNELS:-} != no ]]; then
     mkdir "$TMP/rules"
     printf 'a page' >"$TMP/rules/index.html"
     printf '/a/* /b/:splat\n' >"$TMP/rules/_redirects"
-    # An address of its own, so that rules are all that is optional.
+    # An address of its own: what is optional is rules, the log, and ranges, which
+    # are left out to be measured alone.
     printf '[network]\nip = "192.0.2.2/24"\n' >"$TMP/rules/applgen.toml"
     "$APPLGEN" build "$TMP/rules" --kvm -o "$TMP/rules.kvm" 2>"$TMP/build" || { cat "$TMP/build" >&2; exit 1; }
     "$APPLGEN" inspect "$TMP/rules.kvm" --json | python3 -c '

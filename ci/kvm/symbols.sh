@@ -19,18 +19,22 @@ holds() {
     expect "whether a kernel of \`$1\` has \`$3\`" "$found" "$2"
 }
 
-for features in virtio,http virtio,http,dhcp virtio,http,ipv6 virtio,http,rules; do
+for features in virtio,http virtio,http,dhcp virtio,http,ipv6 virtio,http,rules,log,ranges; do
     symbols "$features" >"$TMP/symbols"
-    has_dhcp=NO has_ipv6=NO has_rules=NO
+    has_dhcp=NO has_ipv6=NO has_rules=NO has_log=NO has_ranges=NO
     [[ $features == *dhcp* ]] && has_dhcp=YES
     [[ $features == *ipv6* ]] && has_ipv6=YES
     [[ $features == *rules* ]] && has_rules=YES
+    [[ $features == *log* ]] && has_log=YES
+    [[ $features == *ranges* ]] && has_ranges=YES
     holds "$features" YES 'applgen_http::'
     holds "$features" YES 'applgen_net::tcp::'
     holds "$features" NO 'smoltcp::(iface|socket|storage)'
     holds "$features" YES 'virtio'
     holds "$features" "$has_dhcp" 'dhcp'
     holds "$features" "$has_rules" 'applgen_http::(rules|.*redirect_host)'
+    holds "$features" "$has_log" 'applgen_(http::log|net::log::access)'
+    holds "$features" "$has_ranges" 'applgen_http::(multipart|range)'
     holds "$features" "$has_ipv6" '(smoltcp|applgen_net)::.*(ipv6|ndisc|icmpv6|groups)'
     holds "$features" NO '[xX]en_?(store|net|bus)|xen::|drivers::xen'
     holds "$features" NO 'applgen_dns|_Unwind_|rust_eh_personality|core::fmt::|as core::fmt'

@@ -6,7 +6,9 @@
 # What asks over the network takes an address: the same tables run against any
 # server that serves ci/http/site (ci/http/tables.py HOST:PORT TABLE...).
 . "$(dirname "$0")/../lib.sh"
-need curl wget python3 chromium ps=procps
+need curl wget python3 chromium wrk ps=procps
+# wrk looks names of protocols up.
+[[ -e /etc/protocols ]] || install_packages netbase
 build_applgen
 
 # python_packages NAME... : from PyPI, in a folder that is kept between runs.

@@ -53,6 +53,7 @@ pub fn judge(request: &Request<'_, '_>, etag: &[u8], last_modified: Option<u64>)
 
 /// Whether `If-Range` lets a range be sent (§13.1.5): the tag is this one,
 /// strongly, or the date is exactly this one.
+#[cfg(feature = "ranges")]
 pub fn range_applies(request: &Request<'_, '_>, etag: &[u8], last_modified: Option<u64>) -> bool {
     if !request.has(Field::IfRange) {
         return true;

@@ -6,7 +6,7 @@ use crate::head::{self, Found};
 use crate::limits::{HEAD_MAX, REQUEST_BYTES, REQUESTS_PER_CONNECTION};
 use crate::method::Method;
 use crate::reply::{Head, Persistence, Reply, refusal};
-use crate::request::{BodyLength, NO_FIELDS, Request};
+use crate::request::{BodyLength, FEW_FIELDS, NO_FIELDS, Request};
 use crate::respond::Context;
 use applgen_bundle::http::Site;
 
@@ -42,6 +42,7 @@ enum Phase {
     /// In an answer of several parts: `part` is the next one, and the request,
     /// which stays in the input until the last, has `length` bytes
     /// (`u32::MAX`: its body is not read).
+    #[cfg(feature = "ranges")]
     Parts { part: u8, length: u32 },
     /// Closed; what comes is dropped.
     Closed,
@@ -148,6 +149,7 @@ impl Connection {
         // complete, and not for every piece that comes.
         let request_length = match &mut self.phase {
             Phase::Closed => return Outcome::Need,
+            #[cfg(feature = "ranges")]
             Phase::Parts { length, .. } => Some(match *length {
                 u32::MAX => usize::MAX,
                 length => length as usize,
@@ -168,8 +170,12 @@ impl Connection {
                 chunked::End::At(end) => Some(end),
             },
         };
-        let mut fields = NO_FIELDS;
-        let request = match Request::parse(input, &mut fields) {
+        let (mut few, mut many) = (FEW_FIELDS, None);
+        let parsed = match Request::parse(input, &mut few) {
+            Err(431) => Request::parse(input, many.insert(NO_FIELDS)),
+            parsed => parsed,
+        };
+        let request = match parsed {
             Ok(request) => request,
             Err(status) => return refused(status, scratch),
         };
@@ -234,6 +240,7 @@ impl Connection {
             (true, true) => Persistence::Stay,
             (true, false) => Persistence::StayExplicit,
         };
+        #[cfg(feature = "ranges")]
         let part = match self.phase {
             Phase::Parts { part, .. } => part,
             _ => 0,
@@ -242,10 +249,12 @@ impl Connection {
             site,
             date,
             persistence,
+            #[cfg(feature = "ranges")]
             part,
         };
         let mut reply = context.answer(request, scratch);
         reply.request_line = request.line_range.clone();
+        #[cfg(feature = "ranges")]
         if reply.unfinished {
             self.phase = Phase::Parts {
                 part: part.saturating_add(1),

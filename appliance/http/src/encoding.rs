@@ -59,6 +59,9 @@ impl Weights {
     }
 }
 
+const BROWSERS: &[u8] = b"gzip, deflate, br, zstd";
+const BROWSERS_WITHOUT_ZSTD: &[u8] = b"gzip, deflate, br";
+
 /// The representation that the request gets.
 pub fn choose<'b>(request: &Request<'_, '_>, entry: &Entry<'b>) -> Option<Representation<'b>> {
     if !entry.varies() || !request.has(Field::AcceptEncoding) {
@@ -66,7 +69,12 @@ pub fn choose<'b>(request: &Request<'_, '_>, entry: &Entry<'b>) -> Option<Repres
     }
     let mut weights = Weights::default();
     for value in request.values(Field::AcceptEncoding) {
-        weights.take(value);
+        // What browsers say takes a comparison to read.
+        if cfg!(feature = "std") && [BROWSERS, BROWSERS_WITHOUT_ZSTD].contains(&value) {
+            (weights.gzip, weights.brotli) = (Some(1000), Some(1000));
+        } else {
+            weights.take(value);
+        }
     }
     entry
         .representations()
@@ -94,6 +102,7 @@ mod tests {
         use Encoding::{Brotli, Gzip, Identity};
         for (value, expected) in [
             ("gzip, deflate, br, zstd", Brotli),
+            ("gzip, deflate, br", Brotli),
             ("gzip", Gzip),
             ("x-gzip", Gzip),
             ("GZIP", Gzip),

@@ -68,49 +68,41 @@ pub fn search(input: &[u8], progress: &mut Progress, limit: usize) -> Found {
             _ => (limit, 431),
         };
         let window = input.get(from..input.len().min(end_by)).unwrap_or_default();
-        let Some(at) = find(b'\n', window) else {
-            // A lone CR needs no end of the line to be one; the last byte may
-            // have been half of an end.
-            let open = from.saturating_sub(1).max(line);
-            let open = input.get(open..input.len().min(end_by)).unwrap_or_default();
-            if find(b'\r', open).is_some_and(|at| at + 1 < open.len()) {
-                return Found::Refused(400);
+        let found = find_line_end(window);
+        let end = from + found.unwrap_or(window.len());
+        match (found, window.get(end - from..end - from + 2)) {
+            (Some(_), Some(b"\r\n")) => {}
+            // A lone LF needs no byte after it to be one.
+            (Some(_), Some(_)) => return Found::Refused(400),
+            (Some(_), None) if window.last() == Some(&b'\n') => return Found::Refused(400),
+            _ => {
+                if input.len() >= end_by {
+                    return Found::Refused(refusal);
+                }
+                progress.line = line as u32;
+                // A CR may be half of an end, and is looked at again.
+                progress.searched = end as u32;
+                return Found::Incomplete;
             }
-            if input.len() >= end_by {
-                return Found::Refused(refusal);
-            }
-            progress.line = line as u32;
-            progress.searched = input.len() as u32;
-            return Found::Incomplete;
-        };
-        let end = from + at;
-        let Some(text) = input
-            .get(line..end)
-            .and_then(|text| text.strip_suffix(b"\r"))
-        else {
-            return Found::Refused(400);
-        };
-        if find(b'\r', text).is_some() {
-            return Found::Refused(400);
         }
-        if text.is_empty() {
-            return Found::Complete(end + 1);
+        if end == line {
+            return Found::Complete(end + 2);
         }
-        line = end + 1;
+        line = end + 2;
         from = line;
     }
 }
 
-/// Where a byte is first.
+/// Where the first CR or LF is.
 #[cfg(feature = "std")]
-fn find(byte: u8, text: &[u8]) -> Option<usize> {
-    memchr::memchr(byte, text)
+pub fn find_line_end(text: &[u8]) -> Option<usize> {
+    memchr::memchr2(b'\r', b'\n', text)
 }
 
-/// Where a byte is first.
+/// Where the first CR or LF is.
 #[cfg(not(feature = "std"))]
-fn find(byte: u8, text: &[u8]) -> Option<usize> {
-    text.iter().position(|&other| other == byte)
+pub fn find_line_end(text: &[u8]) -> Option<usize> {
+    text.iter().position(|&byte| byte == b'\r' || byte == b'\n')
 }
 
 /// Whether what is there may become a method and a space: tells a TLS client,

@@ -73,11 +73,14 @@ mod head;
 mod host;
 pub mod limits;
 mod list;
+#[cfg(feature = "log")]
 pub mod log;
 mod method;
+#[cfg(feature = "ranges")]
 mod multipart;
 mod not_found;
 mod path;
+#[cfg(feature = "ranges")]
 mod range;
 mod reply;
 mod request;

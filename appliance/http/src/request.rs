@@ -4,6 +4,7 @@
 //! (obs-fold), a blank before the colon, and control characters. What fields
 //! mean together (framing, `Host`, `Connection`) is read here, in one pass.
 
+use crate::head::find_line_end;
 use crate::host;
 use crate::limits::{FIELDS, TARGET_BYTES};
 use crate::list::elements;
@@ -11,11 +12,12 @@ use crate::method::{Method, is_token};
 use core::ops::Range;
 use httparse::Header;
 
-/// Room for the fields of a request.
-pub type FieldBuffer<'i> = [Header<'i>; FIELDS];
+/// Room for the fields of any request.
+pub const NO_FIELDS: [Header<'static>; FIELDS] = [httparse::EMPTY_HEADER; FIELDS];
 
-/// An empty [`FieldBuffer`].
-pub const NO_FIELDS: FieldBuffer<'static> = [httparse::EMPTY_HEADER; FIELDS];
+/// Room for those of most: to make that of any ready takes longer than to
+/// parse a request.
+pub const FEW_FIELDS: [Header<'static>; 24] = [httparse::EMPTY_HEADER; 24];
 
 /// How long a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,13 +141,12 @@ pub struct Request<'i, 'h> {
 }
 
 impl<'i, 'h> Request<'i, 'h> {
-    /// Parses the head at the beginning of `input`, which is there as a whole. The error is the status to refuse it with; any
-    /// such refusal closes the connection.
-    pub fn parse(input: &'i [u8], buffer: &'h mut FieldBuffer<'i>) -> Result<Self, u16> {
-        let end = input
-            .iter()
-            .position(|&byte| byte == b'\r')
-            .unwrap_or(input.len());
+    /// Parses the head at the beginning of `input`, which is there as a whole.
+    /// The error is the status to refuse it with, 431 where `buffer` has not
+    /// room for all fields; any such refusal closes the connection.
+    #[inline(never)]
+    pub fn parse(input: &'i [u8], buffer: &'h mut [Header<'i>]) -> Result<Self, u16> {
+        let end = find_line_end(input).unwrap_or(input.len());
         let line = RequestLine::parse(input.get(..end).unwrap_or_default())?;
         let block = input.get(end + 2..).unwrap_or_default();
         let (length, fields) = match httparse::parse_headers(block, buffer) {
@@ -179,7 +180,8 @@ impl<'i, 'h> Request<'i, 'h> {
             let is = |name: &str| field.name.eq_ignore_ascii_case(name);
             match field.name.len() {
                 4 if is("host") => {
-                    if self.host.replace(field.value).is_some() || !host::is_valid(field.value) {
+                    let is_repeated = self.host.replace(field.value).is_some();
+                    if is_repeated || !host::is_valid(field.value) {
                         return Err(400);
                     }
                 }
@@ -204,13 +206,14 @@ impl<'i, 'h> Request<'i, 'h> {
                     }
                 }
                 17 if is("transfer-encoding") => codings.take(field.value),
-                _ => {
+                5 | 8 | 13 | 15 | 17 | 19 => {
                     for known in Field::ALL {
                         if is(known.name()) {
                             self.present |= 1 << known as u8;
                         }
                     }
                 }
+                _ => {}
             }
         }
         self.keep_alive &= !close;

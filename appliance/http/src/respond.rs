@@ -7,12 +7,16 @@ use crate::encoding;
 use crate::host;
 use crate::limits::PATH_BYTES;
 use crate::method::{ALLOW, Method};
+#[cfg(feature = "ranges")]
 use crate::multipart;
 use crate::not_found;
 use crate::path::{self, Resolved};
+#[cfg(feature = "ranges")]
 use crate::range::{self, Wanted};
 use crate::reply::{Head, Persistence, Reply};
-use crate::request::{Field, Request};
+#[cfg(feature = "ranges")]
+use crate::request::Field;
+use crate::request::Request;
 #[cfg(feature = "rules")]
 use crate::rules;
 use crate::target::Target;
@@ -26,6 +30,7 @@ pub struct Context<'r, 'b> {
     pub date: Option<&'r ImfFixdate>,
     pub persistence: Persistence,
     /// Which part of an answer in several parts is wanted.
+    #[cfg(feature = "ranges")]
     pub part: u8,
 }
 
@@ -247,6 +252,7 @@ impl<'b> Context<'_, 'b> {
                     return head.with_reason(method != Method::Head);
                 }
             }
+            #[cfg(feature = "ranges")]
             if method == Method::Get
                 && let Some(value) = request.single(Field::Range)
                 && conditional::range_applies(request, form.etag(), entry.last_modified())
@@ -281,6 +287,7 @@ impl<'b> Context<'_, 'b> {
     }
 
     /// RFC 9110 §15.3.7.
+    #[cfg(feature = "ranges")]
     fn part(
         &self,
         form: &Representation<'b>,

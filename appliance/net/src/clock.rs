@@ -54,7 +54,7 @@ impl Clock {
     }
 
     /// The date, known or not.
-    #[cfg(feature = "http")]
+    #[cfg(all(feature = "http", feature = "log"))]
     pub fn any_date(&self) -> &ImfFixdate {
         &self.date
     }

@@ -1,9 +1,12 @@
 //! HTTP as a service: `applgen-http` over the seam.
 
+#[cfg(feature = "log")]
 use crate::log;
 use crate::service::{After, Answer, At, Step, Surroundings};
 use applgen_bundle::http::Site;
-use applgen_http::{Connection, Reply, log::Format};
+#[cfg(feature = "log")]
+use applgen_http::log::Format;
+use applgen_http::{Connection, Reply};
 
 /// The site, and where it is served.
 #[derive(Debug)]
@@ -13,6 +16,7 @@ pub struct Http<'b> {
     /// Where.
     pub at: At,
     /// What the lines of the access log look like, if there is one.
+    #[cfg(feature = "log")]
     pub log: Option<Format>,
 }
 
@@ -27,6 +31,7 @@ impl<'b> Http<'b> {
         match connection.step(&self.site, input, with.clock.date(), with.head) {
             applgen_http::Step::Need { consumed } => Step::Need(consumed),
             applgen_http::Step::Reply { consumed, reply } => {
+                #[cfg(feature = "log")]
                 if let Some(format) = self.log
                     && !reply.unfinished
                 {
@@ -40,6 +45,7 @@ impl<'b> Http<'b> {
     /// What a client is told that did not finish its request in time.
     pub fn timed_out(&self, with: &mut Surroundings<'_>) -> Answer<'b> {
         let reply = applgen_http::timed_out(with.clock.date(), with.head);
+        #[cfg(feature = "log")]
         if let Some(format) = self.log {
             log::access(format, with, &[], &reply);
         }

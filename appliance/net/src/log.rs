@@ -2,10 +2,10 @@
 //! `applgen_http::log`'s.
 
 use crate::console::{Console, LINE_BYTES, Line};
-#[cfg(feature = "http")]
+#[cfg(all(feature = "http", feature = "log"))]
 use crate::service::Surroundings;
 use applgen_bundle::show::Show;
-#[cfg(feature = "http")]
+#[cfg(all(feature = "http", feature = "log"))]
 use applgen_http::{Reply, log::Format};
 use core::net::IpAddr;
 use smoltcp::wire::IpAddress;
@@ -48,7 +48,7 @@ fn standard(address: IpAddress) -> IpAddr {
 }
 
 /// Writes the line of an answer; `input` is what its request line is a range of.
-#[cfg(feature = "http")]
+#[cfg(all(feature = "http", feature = "log"))]
 pub fn access(format: Format, with: &mut Surroundings<'_>, input: &[u8], reply: &Reply<'_>) {
     // An address is never longer than a line.
     let client = Text::of(&[&standard(with.client)]);

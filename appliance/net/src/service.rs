@@ -76,9 +76,16 @@ pub struct Surroundings<'s> {
     /// The time.
     pub clock: &'s Clock,
     /// Where logs go.
-    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "DNS keeps no log"))]
+    #[cfg_attr(
+        not(all(feature = "http", feature = "log")),
+        expect(dead_code, reason = "nobody keeps a log")
+    )]
     pub console: &'s mut dyn Console,
     /// The client.
+    #[cfg_attr(
+        not(any(feature = "dns", feature = "log")),
+        expect(dead_code, reason = "nobody asks who it is")
+    )]
     pub client: IpAddress,
     /// Where the head of an answer is written.
     pub head: &'s mut [u8],

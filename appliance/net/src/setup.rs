@@ -11,17 +11,16 @@ use applgen_bundle::Bundle;
 use applgen_bundle::Section;
 use applgen_bundle::boot::{Ip4, Listen, Words};
 use applgen_bundle::show::{Show, display};
+#[cfg(feature = "http")]
+use applgen_bundle::{boot::Log, http::Site};
+#[cfg(all(feature = "http", feature = "log"))]
+use applgen_http::log::Format;
 use core::fmt;
 use core::hash::Hasher;
 use siphasher::sip::SipHasher13;
 use smoltcp::wire::{IpAddress, Ipv4Cidr};
 #[cfg(feature = "dns")]
 use {crate::limits::DNS_PORT, applgen_bundle::dns::Zones};
-#[cfg(feature = "http")]
-use {
-    applgen_bundle::{boot::Log, http::Site},
-    applgen_http::log::Format,
-};
 
 /// Bytes of randomness that a server wants from its platform.
 pub const SEED_BYTES: usize = 32;
@@ -128,11 +127,16 @@ impl<'b> Setup<'b> {
 
     #[inline(never)]
     fn services(&self, link: &Link, dhcp: bool) -> Result<Services<'b>, SetupError> {
+        #[cfg(all(feature = "http", not(feature = "log")))]
+        if matches!(self.words.log, Some(Log::Common | Log::Json)) {
+            return Err(SetupError::NoLog);
+        }
         #[cfg(feature = "http")]
         let http = match self.bundle.section(applgen_bundle::TAG_HTTP) {
             Some(section) => Some(Http {
                 site: site(section)?,
                 at: at(self.words.http, HTTP_PORT, "http=", link, dhcp)?,
+                #[cfg(feature = "log")]
                 log: match self.words.log {
                     Some(Log::Common) => Some(Format::Common),
                     Some(Log::Json) => Some(Format::Json),
@@ -273,6 +277,8 @@ pub enum SetupError {
     NoAddress,
     /// `ip=dhcp`, and this kernel has no DHCP.
     NoDhcp,
+    /// `log=common` or `log=json`, and this kernel has no access log.
+    NoLog,
     /// An address that no host can have; the word is named.
     Address(&'static str),
     /// A gateway that is not on the network of the address; the word is named.
@@ -329,6 +335,7 @@ impl Show for SetupError {
                 out("no address\n\nhint: `ip=192.0.2.2/24 gw=192.0.2.1`, or `ip6=`");
             }
             Self::NoDhcp => out("`ip=dhcp`: this kernel was built without DHCP"),
+            Self::NoLog => out("`log=`: this kernel was built without the access log"),
             Self::Address(_) => out("`: not an address that a host can have"),
             Self::Gateway(_) => out("`: not on the network of the own address"),
             Self::NotOwn(_) => out("`: not an address of this machine"),

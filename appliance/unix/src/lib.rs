@@ -20,7 +20,9 @@
 //!   whose answer the client takes at once. A connection for one request costs
 //!   two more, to accept and to close it, and its end goes out with its answer.
 //!   What is left of a small answer is mostly the system's way through TCP, which
-//!   io_uring does not shorten, and which would have to be let past seccomp.
+//!   io_uring does not shorten (the example `http_floor` is the least over each, and
+//!   `ci/bench http` has both beside this server), and which would have to be let
+//!   past seccomp.
 //! - `lookout`: waiting, without falling asleep for a few microseconds.
 //! - `peers`: the connections. **Rule: an idle connection holds no buffer.**
 //!   Time-outs are lists in the order of time.
@@ -71,6 +73,7 @@ mod server;
 mod stop;
 #[cfg(feature = "tap")]
 pub mod tap;
+mod threads;
 #[cfg(feature = "http")]
 mod worker;
 

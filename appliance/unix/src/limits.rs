@@ -27,6 +27,11 @@ pub struct Limits {
     pub linger: Duration,
     /// How long answers in flight may take once the server is to stop.
     pub stop: Duration,
+    /// How long a server that is to stop goes on for clients of a moment ago: a
+    /// request on a connection that was just used may be on its way, and so may
+    /// the first one on a connection that the system has not handed over yet. Who
+    /// is answered meanwhile is told that the connection closes.
+    pub grace: Duration,
 }
 
 impl From<SiteLimits> for Limits {
@@ -39,6 +44,7 @@ impl From<SiteLimits> for Limits {
             send: Duration::from_secs(site.send_seconds.into()),
             linger: Duration::from_secs(2),
             stop: Duration::from_secs(10),
+            grace: Duration::from_millis(300),
         }
     }
 }

@@ -7,7 +7,6 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-#[cfg(feature = "http")]
 use std::os::fd::AsRawFd;
 
 /// Connections that wait to be accepted; the system may allow fewer
@@ -72,6 +71,7 @@ pub fn listen(
     if address.port() != 0 && !handover {
         bind(address, Type::STREAM, false).map_err(failed)?;
     }
+    let before = if handover { predecessors(address) } else { 0 };
     let mut listeners: Vec<TcpListener> = Vec::with_capacity(count);
     let mut address = address;
     for _ in 0..count {
@@ -79,7 +79,71 @@ pub fn listen(
         address = listener.local_addr().map_err(failed)?;
         listeners.push(listener);
     }
+    if (1..=before).contains(&count)
+        && let Some(listener) = listeners.first()
+    {
+        take_over(listener, before as u32);
+    }
     Ok(listeners)
+}
+
+/// How many sockets listen on exactly this address: Linux's table of them.
+fn predecessors(address: SocketAddr) -> usize {
+    let (table, local) = match address {
+        SocketAddr::V4(address) => {
+            let ip = u32::from_ne_bytes(address.ip().octets());
+            ("/proc/net/tcp", format!("{ip:08X}:{:04X}", address.port()))
+        }
+        SocketAddr::V6(address) => {
+            let words = address.ip().octets();
+            let words = words.as_chunks::<4>().0.iter();
+            let ip: String = words
+                .map(|&word| format!("{:08X}", u32::from_ne_bytes(word)))
+                .collect();
+            ("/proc/net/tcp6", format!("{ip}:{:04X}", address.port()))
+        }
+    };
+    // Where there is no such table, connections are shared until the other ends.
+    let table = std::fs::read_to_string(table).unwrap_or_default();
+    let listens = |line: &&str| {
+        let mut columns = line.split_ascii_whitespace().skip(1);
+        columns.next() == Some(&local) && columns.nth(1) == Some("0A")
+    };
+    table.lines().filter(listens).count()
+}
+
+/// From here on clients come to the socket with the number `before`, which is
+/// the first of ours, and to none of those that were there before it: what these
+/// have in their queues would be lost when they close. Linux numbers sockets that
+/// share an address in the order in which they began to listen, puts the last one
+/// into the place of one that closes, and asks a filter for a number; one that is
+/// none is as if there were no filter. So with as many sockets of ours as there
+/// were before, the filter holds until the last of them closes, and no longer;
+/// with fewer it ends a moment early, and with more it would never end.
+#[allow(unsafe_code)]
+fn take_over(listener: &TcpListener, before: u32) {
+    let mut answer = libc::sock_filter {
+        code: (libc::BPF_RET | libc::BPF_K) as u16,
+        jt: 0,
+        jf: 0,
+        k: before,
+    };
+    let program = libc::sock_fprog {
+        len: 1,
+        filter: &raw mut answer,
+    };
+    // SAFETY: the socket is open while it is borrowed; the program is of the
+    // size that is said, and is copied. Where it is refused, connections are
+    // shared until the other process ends.
+    unsafe {
+        libc::setsockopt(
+            listener.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_REUSEPORT_CBPF,
+            (&raw const program).cast(),
+            size_of_val(&program) as libc::socklen_t,
+        );
+    }
 }
 
 /// So many sockets for datagrams on one address, whose port is not 0; `handover`
@@ -170,9 +234,25 @@ mod tests {
                 .to_string()
                 .contains(&format!("`{address}` is in use"))
         );
-        // But with the one that takes over.
-        let successor = listen("http", address, 1, true).unwrap();
-        drop((listeners, successor));
+        // But with the one that takes over, to which everybody comes then.
+        assert_eq!(predecessors(address), 3);
+        let successor = listen("http", address, 2, true).unwrap();
+        assert_eq!(predecessors(address), 5);
+        let clients: Vec<_> = (0..20)
+            .map(|_| std::net::TcpStream::connect(address).unwrap())
+            .collect();
+        for listener in &listeners {
+            let error = listener.accept().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        }
+        assert!(clients.iter().all(|_| successor[0].accept().is_ok()));
+        // Once it is alone, to all of it.
+        drop(listeners);
+        let clients: Vec<_> = (0..100)
+            .map(|_| std::net::TcpStream::connect(address).unwrap())
+            .collect();
+        assert!(successor[1].accept().is_ok());
+        drop((clients, successor));
         listen("http", address, 2, false).unwrap();
     }
 

@@ -61,8 +61,11 @@ pub struct Worker<'b> {
     timeouts: [Duration; 4],
     stop: Stop,
     stop_within: Duration,
+    grace: Duration,
     /// Since when it has been stopping.
     stopping: Option<Instant>,
+    /// When a connection came last.
+    accepted: Option<Instant>,
 }
 
 impl<'b> Worker<'b> {
@@ -93,7 +96,9 @@ impl<'b> Worker<'b> {
             timeouts: [limits.idle, limits.request, limits.send, limits.linger],
             stop: stop.clone(),
             stop_within: limits.stop,
+            grace: limits.grace,
             stopping: None,
+            accepted: None,
         };
         worker.listen()?;
         Ok(worker)
@@ -167,9 +172,15 @@ impl<'b> Worker<'b> {
             return Some(Duration::ZERO);
         }
         let now = self.clock.now();
-        let stop = self
-            .stopping
-            .map(|since| (since + self.stop_within).saturating_duration_since(now));
+        let stop = self.stopping.map(|since| {
+            let idle = self.peers.oldest(Waiting::Idle).map(|(_, since)| since);
+            let listen = (!self.listeners.is_empty()).then_some(since);
+            let grace = [idle, listen].into_iter().flatten().min();
+            let grace = grace.map(|since| since + self.grace);
+            let end = since + self.stop_within;
+            grace.map_or(end, |grace| grace.min(end))
+        });
+        let stop = stop.map(|end| end.saturating_duration_since(now) + Duration::from_millis(1));
         let timeout = self.peers.next_timeout(self.timeouts, now);
         let accept = self.pause.map(|until| until.saturating_duration_since(now));
         // A millisecond more, so that a time-out is over when it is looked at.
@@ -273,8 +284,13 @@ impl<'b> Worker<'b> {
             let _ = stream.write(head.get(..reply.head_len).unwrap_or_default());
             return;
         }
-        let peer = Peer::new(stream, address);
-        let key = self.peers.insert(peer, self.clock.now());
+        let now = self.clock.now();
+        self.accepted = Some(now);
+        let mut peer = Peer::new(stream, address);
+        if self.stopping.is_some() {
+            peer.http.close_after_next();
+        }
+        let key = self.peers.insert(peer, now);
         // The request is often there already, and a connection that ends with
         // its answer is never registered. What comes between this read and the
         // registration is told by an event of the registration.
@@ -378,40 +394,50 @@ impl<'b> Worker<'b> {
             (Stopping::Now, _) => return true,
             (Stopping::Gracefully, None) => self.begin_to_stop(),
             (Stopping::Gracefully, Some(since)) => {
-                if self.clock.now().saturating_duration_since(since) >= self.stop_within {
+                let waited = self.clock.now().saturating_duration_since(since);
+                if waited >= self.stop_within {
                     return true;
+                }
+                if waited >= self.grace {
+                    self.end_listening();
                 }
             }
         }
-        // Who is between two requests has nothing in flight.
-        while let Some((key, _)) = self.peers.oldest(Waiting::Idle) {
+        // Who has been between two requests for a while has nothing on its way.
+        while let Some((key, since)) = self.peers.oldest(Waiting::Idle) {
+            if self.clock.now().saturating_duration_since(since) < self.grace {
+                break;
+            }
             self.close(key);
         }
-        self.peers.len() == 0
+        self.listeners.is_empty() && self.peers.len() == 0
     }
 
-    /// Takes what has come in already, and nothing after it.
+    /// Makes every answer the last one of its connection, and stops listening:
+    /// at once where nobody has come of late.
     fn begin_to_stop(&mut self) {
-        self.stopping = Some(self.clock.now());
+        let now = self.clock.now();
+        self.stopping = Some(now);
+        for key in self.peers.keys() {
+            if let Some(peer) = self.peers.get_mut(key) {
+                peer.http.close_after_next();
+            }
+            // A request may have come that no event has told of yet.
+            self.go_on(key, true, false);
+        }
+        let is_long_ago = |accepted| now.saturating_duration_since(accepted) >= self.grace;
+        if self.accepted.is_none_or(is_long_ago) {
+            self.end_listening();
+        }
+    }
+
+    /// Takes the connections that have come already, and none after them.
+    fn end_listening(&mut self) {
         // Connections that the system has accepted for us are ours to answer.
         while self.peers.len() < self.room.connections && self.accept(ACCEPT_BATCH) {}
         self.pause = None;
         // Not by closing: somebody else may have the same listener open.
         self.do_not_listen();
         self.listeners = Vec::new();
-        for key in self.peers.keys() {
-            // A request may have come that no event has told of yet.
-            if let Some(peer) = self.peers.get_mut(key) {
-                peer.http.close_after_next();
-            }
-            self.go_on(key, true, false);
-            let idle = self
-                .peers
-                .get_mut(key)
-                .is_some_and(|peer| peer.waiting() == Waiting::Idle && peer.rest.is_empty());
-            if idle {
-                self.close(key);
-            }
-        }
     }
 }

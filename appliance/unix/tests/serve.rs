@@ -247,7 +247,11 @@ fn with_room_for_nobody_a_client_is_told() {
 #[test]
 fn stopping_finishes_what_is_in_flight() {
     let start = Instant::now();
-    let (mut large, mut idle, mut half) = serve(limits(), 2, |address, stop| {
+    let limits = Limits {
+        grace: Duration::from_secs(1),
+        ..limits()
+    };
+    let (mut large, mut idle, mut half) = serve(limits, 2, |address, stop| {
         let mut large = connect(address);
         large.write_all(GET_LARGE).unwrap();
         let mut idle = connect(address);
@@ -255,8 +259,17 @@ fn stopping_finishes_what_is_in_flight() {
         let mut half = connect(address);
         half.write_all(&GET[..10]).unwrap();
         std::thread::sleep(Duration::from_millis(100));
+        ask(&mut connect(address), GET);
         stop.stop();
         std::thread::sleep(Duration::from_millis(100));
+        // Who asked a moment ago may ask once more, and so may who just comes.
+        for client in [&mut idle, &mut connect(address)] {
+            client.write_all(GET).unwrap();
+            let (head, _) = answer(client);
+            assert!(head.contains("\r\nConnection: close\r\n"), "{head}");
+            assert!(is_closed(client));
+        }
+        std::thread::sleep(limits.grace);
         assert!(
             std::net::TcpStream::connect(address).is_err(),
             "still accepts"

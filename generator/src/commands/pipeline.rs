@@ -6,7 +6,7 @@ use std::{
 };
 
 use applgen_bundle::{
-    boot::{Ip4, Keys, Words},
+    boot::{Ip4, Keys, Log, Words},
     write::{BundleWriter, DnsOptions, DnsSection, FinishedBundle, HttpSection},
 };
 use serde_json::json;
@@ -141,6 +141,10 @@ pub fn bundle(
             decks.extend(served.rendered.decks);
         }
         features.need(Feature::Http, reason(&decks, totals.resources));
+        features.need(Feature::Ranges, "clients may ask for parts of files");
+        if let Some(reason) = log_reason(&words, target) {
+            features.need(Feature::Log, reason);
+        }
         if section.has_rules() {
             features.need(Feature::Rules, "the site has names or rules with patterns");
         }
@@ -315,6 +319,17 @@ fn network_features(words: &str, features: &mut Features) -> Result<(), Failure>
         features.need(Feature::Ipv6, "`[network]` names an IPv6 address");
     }
     Ok(())
+}
+
+/// Why the image keeps an access log. What is not said can still be said at
+/// boot: an image is without one where the site wants none.
+fn log_reason(words: &str, target: Target) -> Option<&'static str> {
+    let words = Words::parse(words, target.boot_keys()).unwrap_or_default();
+    match words.log {
+        None => Some("the site does not say `log`, so that it can be given at boot"),
+        Some(Log::Common | Log::Json) => Some("`[network]` says `log`"),
+        Some(Log::Off) => None,
+    }
 }
 
 /// The facts that travel in the image, for `applgen inspect`.

@@ -143,6 +143,10 @@ pub enum Feature {
     Rules,
     /// Signed zones: signatures, and proofs that there is nothing.
     Dnssec,
+    /// The access log of HTTP.
+    Log,
+    /// Parts of what HTTP serves.
+    Ranges,
 }
 
 impl Feature {
@@ -154,6 +158,8 @@ impl Feature {
         Self::Dhcp,
         Self::Rules,
         Self::Dnssec,
+        Self::Log,
+        Self::Ranges,
     ];
 
     /// The word that names it in manifests.
@@ -165,6 +171,8 @@ impl Feature {
             Self::Dhcp => "dhcp",
             Self::Rules => "rules",
             Self::Dnssec => "dnssec",
+            Self::Log => "log",
+            Self::Ranges => "ranges",
         }
     }
 
@@ -178,23 +186,29 @@ impl Feature {
     fn is_protocol(self) -> bool {
         match self {
             Self::Http | Self::Dns => true,
-            Self::Ipv6 | Self::Dhcp | Self::Rules | Self::Dnssec => false,
+            Self::Ipv6 | Self::Dhcp | Self::Rules | Self::Dnssec | Self::Log | Self::Ranges => {
+                false
+            }
         }
     }
 
     /// The protocol that it is a part of, if it is one.
     fn protocol(self) -> Option<Self> {
         match self {
-            Self::Rules => Some(Self::Http),
+            Self::Rules | Self::Log | Self::Ranges => Some(Self::Http),
             Self::Dnssec => Some(Self::Dns),
             Self::Http | Self::Dns | Self::Ipv6 | Self::Dhcp => None,
         }
     }
 
-    /// Whether a release carries kernels with it and without it, in every
-    /// combination; else it carries kernels with all such features, and with none.
-    fn is_carried_apart(self) -> bool {
-        matches!(self, Self::Http | Self::Dns | Self::Ipv6 | Self::Dhcp)
+    /// Which of the kernels that a release carries have it.
+    fn carried(self) -> Carried {
+        match self {
+            Self::Http | Self::Dns | Self::Ipv6 | Self::Dhcp => Carried::Apart,
+            Self::Rules | Self::Dnssec => Carried::Together,
+            // Sites want them unless they say otherwise.
+            Self::Log | Self::Ranges => Carried::Always,
+        }
     }
 
     /// The cargo feature that compiles it into a target's kernel; `None` where
@@ -208,6 +222,17 @@ impl Feature {
             (Target::Kvm | Target::Xen, feature) => Some(feature.name()),
         }
     }
+}
+
+/// Which kernels of a release have a feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carried {
+    /// Those of every combination with the others.
+    Apart,
+    /// All such features, or none of them.
+    Together,
+    /// All that have its protocol.
+    Always,
 }
 
 /// The features of one image, each with the reason: derived from the site,
@@ -231,15 +256,19 @@ impl Features {
     /// The sets that a release carries a target's kernels for, each kernel once.
     ///
     /// Every combination of what decides whom the image serves and how it is
-    /// reached ([`Feature::is_carried_apart`]); of all else, everything or
-    /// nothing, so that one more feature doubles their number once at most.
+    /// reached ([`Carried::Apart`]); what nearly every site wants; and of all
+    /// else, everything or nothing, so that one more feature doubles their number
+    /// once at most.
     pub fn carried_for(target: Target) -> Vec<Self> {
-        let (apart, together): (Vec<_>, Vec<_>) = Feature::ALL
-            .iter()
-            .copied()
-            .partition(|feature| feature.is_carried_apart());
+        let those = |carried: Carried| -> Vec<Feature> {
+            let all = Feature::ALL.iter().copied();
+            all.filter(|feature| feature.carried() == carried).collect()
+        };
         let mut all: Vec<Self> = Vec::new();
-        for features in combinations(&apart, &together) {
+        for mut features in combinations(&those(Carried::Apart), &those(Carried::Together)) {
+            for feature in those(Carried::Always) {
+                features.need(feature, "a release carries it");
+            }
             let features = features.of_its_protocols();
             let kernel = features.cargo_features(target);
             let is_new = all

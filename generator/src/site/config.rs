@@ -126,7 +126,7 @@ impl Config {
 const TOP_KEYS: [&str; 10] = [
     "title", "base-url", "lang", "network", "slides", "image", "http", "hosts", "dns", "deploy",
 ];
-const NETWORK_KEYS: [&str; 6] = ["ip", "gw", "ip6", "gw6", "http", "dns"];
+const NETWORK_KEYS: [&str; 7] = ["ip", "gw", "ip6", "gw6", "http", "dns", "log"];
 const SLIDES_KEYS: [&str; 5] = [
     "separators",
     "separator",

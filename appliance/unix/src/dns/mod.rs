@@ -149,29 +149,7 @@ pub struct OpenDnsServer<'b> {
 impl OpenDnsServer<'_> {
     /// Serves until `stop`, in this thread and as many more as were asked for.
     pub fn serve(self, stop: &Stop) -> io::Result<()> {
-        let mut workers = self.workers;
-        std::thread::scope(|scope| {
-            let first = workers.pop();
-            let mut others = Vec::with_capacity(workers.len());
-            for (number, worker) in workers.into_iter().enumerate() {
-                let handle = std::thread::Builder::new()
-                    .name(format!("dns-{}", number + 1))
-                    .stack_size(256 * 1024)
-                    .spawn_scoped(scope, || worker.run())?;
-                others.push(handle);
-            }
-            let mut result = first.map_or(Ok(()), Worker::run);
-            // Where one thread failed, the others have no reason to go on.
-            if result.is_err() {
-                stop.stop();
-            }
-            for other in others {
-                let joined = other.join();
-                let joined = joined.unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
-                result = result.and(joined);
-            }
-            result
-        })
+        crate::threads::run_all("dns", self.workers, Worker::run, stop)
     }
 }
 
