@@ -170,8 +170,8 @@ fn a_page_that_reads_its_slides_itself_is_the_deck() {
     let page = "<section data-markdown=\"slides.md\"></section>";
     for folder in ["", "slides/a/"] {
         let site = Site::new("s")
-            .file(&format!("{folder}index.html"), page)
-            .file(&format!("{folder}slides.md"), "# One");
+            .file(format!("{folder}index.html"), page)
+            .file(format!("{folder}slides.md"), "# One");
         let server = site.serve();
         assert_eq!(server.get("/").text(), page, "{folder}");
         assert_eq!(server.get("/slides.md").text(), "# One", "{folder}");

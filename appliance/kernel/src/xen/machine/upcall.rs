@@ -23,7 +23,7 @@
 //! have raised it, and it goes back to where it was. (In the
 //! lab, with the emulator stopped and continued a hundred times a second through its
 //! monitor, guests whose handler returned by its frame ran for ever within seconds,
-//! five of six; of these none did.)
+//! four of five; of these none did.)
 
 use core::{arch::global_asm, sync::atomic::AtomicU64};
 
