@@ -198,7 +198,7 @@ fn every_limit_of_http_is_in_it() {
 
 #[test]
 fn the_limit_of_a_sites_own_files_is_in_it() {
-    let digits = applgen::site::MAX_CONFIG_BYTES.to_string();
+    let digits = site::MAX_CONFIG_BYTES.to_string();
     let groups: Vec<&str> = digits
         .as_bytes()
         .rchunks(3)
