@@ -24,7 +24,10 @@ use crate::{
     site::{self, DeployConfig},
 };
 
-use super::{build, bytes, operate, pipeline};
+use super::{
+    build, bytes, count, operate,
+    pipeline::{self, Bundled},
+};
 
 fn refuse(message: String, hint: &str) -> Failure {
     Failure::environment(Diagnostic::error(message).hint(hint))
@@ -183,6 +186,7 @@ fn packages(arguments: &Deploy, wanted: &Wanted) -> Result<Vec<Package>, Failure
         let path = scratch.path().join(place.image_name());
         let outputs = pipeline::outputs(&path);
         let bundled = pipeline::bundle(&arguments.site, &outputs, target, &progress)?;
+        refuse_warnings(&bundled, arguments)?;
         build::write(&bundled, &arguments.site, target, &path, &progress)?;
         if packages.is_empty() {
             build::tell_content(&bundled);
@@ -207,6 +211,21 @@ fn place_of_image(image: &Path, name: Option<&str>) -> Result<Place, Failure> {
         ));
     };
     Place::new(name.unwrap_or(stem), target)
+}
+
+/// What `check` would not pass is deployed all the same, unless told.
+fn refuse_warnings(bundled: &Bundled, arguments: &Deploy) -> Result<(), Failure> {
+    if bundled.warnings == 0 || !arguments.strict {
+        return Ok(());
+    }
+    Err(Failure::site(
+        Diagnostic::error(format!(
+            "{} to mend in `{}`, so it is not deployed",
+            count(bundled.warnings, "thing"),
+            arguments.site.display()
+        ))
+        .hint("without `--strict`, a site with warnings is deployed"),
+    ))
 }
 
 fn refuse_dirty(package: &Package, allowed: bool) -> Result<(), Failure> {

@@ -13,8 +13,8 @@ use crate::{
     cli::Inspect,
     failure::Failure,
     image::{
-        Feature, Features, Target, cost, find_bundle, manifest, pack::unpacked_bytes,
-        sources::Sources,
+        Feature, Features, Target, cost, digest::sha256, find_bundle, manifest,
+        pack::unpacked_bytes, sources::Sources,
     },
     progress::Progress,
     report::{self, Diagnostic, Level},
@@ -39,7 +39,26 @@ pub fn inspect(arguments: &Inspect) -> Result<(), Failure> {
     } else {
         for_people(&facts)
     };
-    super::print(text.as_bytes())
+    super::print(text.as_bytes())?;
+    refuse_other(path, &image, &facts["manifest"])
+}
+
+/// A manifest beside an image speaks of that image: when its hash is another,
+/// the image was damaged, or one of the two was replaced.
+fn refuse_other(path: &Path, image: &[u8], manifest: &Value) -> Result<(), Failure> {
+    let found = sha256(image);
+    let stated = manifest["sha256"].as_str().unwrap_or(&found);
+    if stated == found {
+        return Ok(());
+    }
+    Err(Failure::site(
+        Diagnostic::error(format!(
+            "`{}` is not the image of its manifest `{}`: its SHA-256 is {found}, and not {stated}",
+            path.display(),
+            manifest::path_for(path).display()
+        ))
+        .hint("build or fetch the image again, with its manifest"),
+    ))
 }
 
 fn facts(path: &Path, image: &[u8]) -> Result<Value, Failure> {

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod deploy;
+mod diff;
 mod doctor;
 mod inspect;
 mod kernels;
@@ -35,7 +36,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Inspect(arguments) => inspect::inspect(&arguments),
         Command::Deploy(arguments) => deploy::deploy(&arguments),
         Command::Log(arguments) => operate::log(&arguments),
-        Command::Diff(arguments) => operate::diff(&arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Rollback(arguments) => operate::rollback(&arguments),
         Command::Bisect(arguments) => operate::bisect(&arguments),
         Command::Verify(arguments) => operate::verify(&arguments),

@@ -1,22 +1,23 @@
-//! The operator's console over a deployment repository: `log`, `diff`,
-//! `rollback`, `bisect`, `verify`, and `deploy prune`.
+//! The operator's console over a deployment repository: `log`, `rollback`,
+//! `bisect`, `verify`, and `deploy prune`.
 
-use std::{fmt::Write, fs, path::Path};
+use std::{collections::BTreeSet, fmt::Write};
 
 use serde_json::json;
 
 use crate::{
     deploy::{
         bisect as search,
-        cli::{Bisect, Diff, Log, Prune, Rollback, Verify},
-        diff as compare,
+        cli::{Bisect, Log, Prune, Rollback, Selection, Verify},
+        forgotten::Forgotten,
         git::Git,
         history::{Deploy, History},
+        place::Place,
         prune as pruning,
         repository::{Outcome, Repository},
         rollback as going_back,
         sign::{Signer, Verifier},
-        verify as checking,
+        verify::{self as checking, Verdict},
     },
     failure::Failure,
     report::{self, Diagnostic},
@@ -33,18 +34,8 @@ pub fn log(arguments: &Log) -> Result<(), Failure> {
     let selection = &arguments.selection;
     let history = History::of(&selection.repo, &arguments.revision)?;
     tell_shallow(&history);
-    let deploys: Vec<&Deploy> = history
-        .deploys
-        .iter()
-        .filter(|d| selection.site.as_ref().is_none_or(|site| *site == d.site))
-        .filter(|d| {
-            selection
-                .target
-                .as_ref()
-                .is_none_or(|target| *target == d.target)
-        })
-        .take(arguments.max_count.unwrap_or(usize::MAX))
-        .collect();
+    let mut deploys = chosen(&history, selection)?;
+    deploys.truncate(arguments.max_count.unwrap_or(usize::MAX));
     if arguments.json {
         return super::print(format!("{:#}\n", json!(deploys)).as_bytes());
     }
@@ -65,11 +56,7 @@ pub fn log(arguments: &Log) -> Result<(), Failure> {
             short(&deploy.commit),
         );
         let source = deploy.source.as_deref().unwrap_or("unknown");
-        let dirty = if source.ends_with(" dirty") {
-            " dirty"
-        } else {
-            ""
-        };
+        let dirty = if deploy.source_dirty { " dirty" } else { "" };
         let _ = write!(text, "from {}{dirty}", short(source));
         if let Some(hash) = &deploy.sha256 {
             let _ = write!(text, "  sha256 {}", short(hash));
@@ -83,6 +70,29 @@ pub fn log(arguments: &Log) -> Result<(), Failure> {
         let _ = writeln!(text, "  {}", deploy.subject);
     }
     super::print(text.as_bytes())
+}
+
+/// The deploys that options choose, the newest first; those of a place that is
+/// not live any more, too.
+fn chosen<'h>(history: &'h History, selection: &Selection) -> Result<Vec<&'h Deploy>, Failure> {
+    let fits =
+        |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
+    let deploys: Vec<&Deploy> = history
+        .deploys
+        .iter()
+        .filter(|deploy| {
+            fits(&selection.site, &deploy.site) && fits(&selection.target, &deploy.target)
+        })
+        .collect();
+    let all: BTreeSet<Place> = history.deploys.iter().map(Deploy::place).collect();
+    if deploys.is_empty() && !all.is_empty() {
+        let names: Vec<String> = all.iter().map(|place| format!("`{place}`")).collect();
+        return Err(refuse(
+            "nothing that was asked for was deployed here".to_owned(),
+            &format!("there is {}", names.join(", ")),
+        ));
+    }
+    Ok(deploys)
 }
 
 fn tell_shallow(history: &History) {
@@ -112,86 +122,6 @@ fn date(seconds: u64) -> String {
         part(5, 7),
         part(17, 22)
     )
-}
-
-/// Prints what differs between two deploys, revisions or images.
-pub fn diff(arguments: &Diff) -> Result<(), Failure> {
-    let files = [&arguments.a, &arguments.b].map(|name| Path::new(name).is_file());
-    let mut compared = Vec::new();
-    if files == [true, true] {
-        let [a, b] = [&arguments.a, &arguments.b].map(|name| facts_of_file(name));
-        compared.push((String::new(), a?, b?));
-    } else {
-        let selection = &arguments.selection;
-        let history = History::of(&selection.repo, "HEAD")?;
-        let places = history.places(selection.site.as_deref(), selection.target.as_deref())?;
-        let sides = [&arguments.a, &arguments.b].map(|name| {
-            if Path::new(name).is_file() {
-                Ok(Vec::new())
-            } else {
-                history.find(&places, name)
-            }
-        });
-        let [a, b] = sides;
-        let (a, b) = (a?, b?);
-        for place in &places {
-            let of = |name: &str, list: &[&Deploy], other: &[&Deploy]| {
-                if Path::new(name).is_file() {
-                    let fits = other.iter().any(|deploy| deploy.is_at(place));
-                    return Ok(if fits {
-                        Some(facts_of_file(name)?)
-                    } else {
-                        None
-                    });
-                }
-                let Some(deploy) = list.iter().find(|deploy| deploy.is_at(place)) else {
-                    return Ok(None);
-                };
-                let image = deploy.image(&history.git)?;
-                compare::Facts::of(&image).map(Some).map_err(|why| {
-                    refuse(
-                        format!("the image of `{}` is damaged: {why}", deploy.name),
-                        "`applgen verify --all` finds more",
-                    )
-                })
-            };
-            match (of(&arguments.a, &a, &b)?, of(&arguments.b, &b, &a)?) {
-                (Some(before), Some(after)) => compared.push((place.to_string(), before, after)),
-                (None, Some(_)) => report::say(&format!("`{place}` was not there before")),
-                (Some(_), None) => report::say(&format!("`{place}` is not there any more")),
-                (None, None) => {}
-            }
-        }
-    }
-    let mut text = String::new();
-    let mut all = Vec::new();
-    let several = compared.len() > 1;
-    for (place, before, after) in &compared {
-        let differences = compare::differences(before, after);
-        if several && !differences.is_empty() {
-            let _ = writeln!(text, "{place}:");
-        }
-        text.push_str(&compare::for_people(&differences));
-        all.push(json!({ "place": place, "differences": differences }));
-    }
-    if arguments.json {
-        return super::print(format!("{:#}\n", json!(all)).as_bytes());
-    }
-    if text.is_empty() && !compared.is_empty() {
-        report::say("nothing differs");
-    }
-    super::print(text.as_bytes())
-}
-
-fn facts_of_file(name: &str) -> Result<compare::Facts, Failure> {
-    let unusable = |why: String| {
-        refuse(
-            format!("`{name}` is no image of applgen's: {why}"),
-            "name an image that `applgen build` wrote, a deploy or a revision",
-        )
-    };
-    let image = fs::read(name).map_err(|error| unusable(error.to_string()))?;
-    compare::Facts::of(&image).map_err(unusable)
 }
 
 /// Goes back; one line for each deploy goes to standard output.
@@ -297,10 +227,11 @@ pub fn bisect(arguments: &Bisect) -> Result<(), Failure> {
     let mut lines = String::new();
     for deploy in &broken {
         report::say(&format!(
-            "`{}` broke it: {} (from {})",
+            "`{}` broke it: {} (from {}{})",
             deploy.name,
             deploy.subject,
-            deploy.source.as_deref().unwrap_or("no known commit")
+            deploy.source.as_deref().unwrap_or("no known commit"),
+            if deploy.source_dirty { " dirty" } else { "" }
         ));
         let _ = writeln!(lines, "{} {}", deploy.name, deploy.commit);
     }
@@ -320,25 +251,22 @@ pub fn verify(arguments: &Verify) -> Result<(), Failure> {
     let mut wrong = Vec::new();
     let mut unchecked = false;
     let mut lines = String::new();
+    // What is live has its line already when the whole history follows.
+    let mut named = BTreeSet::new();
     let top = work_tree(git, &history.head);
     for place in history.places(selection.site.as_deref(), selection.target.as_deref())? {
         let mut verdict = checking::place(git, &history.head, &place, &keys);
         if let (Some(top), Some(statement)) = (&top, &verdict.statement) {
-            verdict
-                .wrong
-                .extend(checking::on_disk(Path::new(top), &place, statement));
+            verdict.wrong.extend(checking::on_disk(
+                std::path::Path::new(top),
+                &place,
+                statement,
+            ));
         }
         unchecked |= verdict.unchecked;
-        if let (true, Some(statement)) = (verdict.wrong.is_empty(), &verdict.statement) {
-            let signed = if keys.is_empty() { "" } else { ", signed" };
-            let hash = statement.files.get(&place.image_name());
-            let _ = writeln!(
-                lines,
-                "{}: sha256 {}{signed}",
-                statement.name,
-                hash.map_or("", String::as_str)
-            );
-        }
+        let line = good_line(&verdict, &place, &keys);
+        named.extend(line.as_ref().and(verdict.statement.map(|found| found.name)));
+        lines.extend(line);
         wrong.extend(
             verdict
                 .wrong
@@ -347,17 +275,12 @@ pub fn verify(arguments: &Verify) -> Result<(), Failure> {
         );
     }
     if arguments.all {
-        for deploy in history.deploys.iter().filter(|deploy| {
-            selection
-                .site
-                .as_ref()
-                .is_none_or(|site| *site == deploy.site)
-                && selection
-                    .target
-                    .as_ref()
-                    .is_none_or(|target| *target == deploy.target)
-        }) {
+        for deploy in chosen(&history, selection)? {
             let verdict = checking::place(git, &deploy.commit, &deploy.place(), &keys);
+            unchecked |= verdict.unchecked;
+            if !named.contains(&deploy.name) {
+                lines.extend(good_line(&verdict, &deploy.place(), &keys));
+            }
             wrong.extend(
                 verdict
                     .wrong
@@ -398,6 +321,21 @@ pub fn verify(arguments: &Verify) -> Result<(), Failure> {
     super::print(lines.as_bytes())
 }
 
+/// The line of what is good, with the image's hash.
+fn good_line(verdict: &Verdict, place: &Place, keys: &[Verifier]) -> Option<String> {
+    let statement = verdict.statement.as_ref()?;
+    if !verdict.wrong.is_empty() {
+        return None;
+    }
+    let signed = if keys.is_empty() { "" } else { ", signed" };
+    let hash = statement.files.get(&place.image_name());
+    Some(format!(
+        "{}: sha256 {}{signed}\n",
+        statement.name,
+        hash.map_or("", String::as_str)
+    ))
+}
+
 /// The top of the work tree, when it has this commit checked out.
 fn work_tree(git: &Git, head: &str) -> Option<String> {
     let top = git.ask(["rev-parse", "--show-toplevel"])?;
@@ -408,14 +346,37 @@ fn work_tree(git: &Git, head: &str) -> Option<String> {
 pub fn prune(arguments: &Prune) -> Result<(), Failure> {
     // Whoever only asks changes nothing, and waits for nobody.
     let history = History::of(&arguments.repo, "HEAD")?;
-    let plan = pruning::plan(&history.git, arguments.keep)?;
+    let rewritten = match arguments.keep {
+        Some(keep) => rewrite(arguments, &history, keep)?,
+        None => None,
+    };
+    let head = if arguments.push {
+        let repository = Repository::open(&arguments.repo, None)?;
+        let head = Forgotten::push(&repository)?;
+        report::say(&format!(
+            "the history was replaced at the remote; hosts take it for a downgrade until each is told: `git fetch --prune --prune-tags --force && git reset --hard @{{u}} && git update-ref -d {}`",
+            checking::REMEMBERED
+        ));
+        Some(head)
+    } else {
+        rewritten
+    };
+    match head {
+        Some(head) => super::print(format!("{head}\n").as_bytes()),
+        None => Ok(()),
+    }
+}
+
+/// Says what keeping so many would save, and rewrites when told: the new head.
+fn rewrite(arguments: &Prune, history: &History, keep: u32) -> Result<Option<String>, Failure> {
+    let plan = pruning::plan(&history.git, keep)?;
     let commits = |number| count(number, "commit");
     if plan.kept == plan.commits {
-        report::say(&format!(
-            "there are {}, and all would stay",
-            commits(plan.commits)
-        ));
-        return Ok(());
+        report::say(&match plan.commits {
+            1 => "there is 1 commit, and it would stay".to_owned(),
+            several => format!("there are {}, and all would stay", commits(several)),
+        });
+        return Ok(None);
     }
     report::say(&format!(
         "keeping {} of {} saves {}: {} instead of {}",
@@ -427,16 +388,16 @@ pub fn prune(arguments: &Prune) -> Result<(), Failure> {
     ));
     if !arguments.rewrite {
         report::say("nothing was changed; `--rewrite` does it in this clone, and pushes nothing");
-        return Ok(());
+        return Ok(None);
     }
     let repository = Repository::open(&arguments.repo, None)?;
-    let head = pruning::rewrite(&repository, arguments.keep)?;
-    report::say(&format!(
-        "the history was rewritten here; to replace that of the remote: `git push --force-with-lease --prune origin '+refs/heads/*' '+refs/tags/*'`\n\
-         hosts take it for a downgrade until each is told: `git fetch && git reset --hard @{{u}} && git update-ref -d {}`",
-        checking::REMEMBERED
-    ));
-    super::print(format!("{head}\n").as_bytes())
+    let head = pruning::rewrite(&repository, keep)?;
+    if repository.upstream().is_some() && !arguments.push {
+        report::say(
+            "the history was rewritten here; `applgen deploy prune --push` replaces that of the remote, its old tags too",
+        );
+    }
+    Ok(Some(head))
 }
 
 #[cfg(test)]

@@ -77,6 +77,8 @@ pub struct Bundled {
     pub zones: Vec<ZonePart>,
     /// Resources and their lengths.
     pub totals: Totals,
+    /// How many warnings there were.
+    pub warnings: usize,
 }
 
 /// Loads, renders and compresses a site. What there is to say is said.
@@ -179,6 +181,7 @@ pub fn bundle(
         decks,
         zones: parts,
         totals,
+        warnings,
     })
 }
 

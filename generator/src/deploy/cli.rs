@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint, builder::PossibleValuesParser, builder::TypedValueParser};
 
-use crate::{cli::TargetFlags, image::Target};
+use crate::image::Target;
 
 /// Arguments of `deploy`.
 #[derive(Debug, Args)]
@@ -21,8 +21,8 @@ pub struct Deploy {
     pub to: Option<String>,
     /// What the image runs on.
     #[command(flatten)]
-    pub flags: TargetFlags,
-    /// What the image runs on; several make one commit
+    pub flags: EachTarget,
+    /// What the image runs on; several, of this or of the flags, make one commit
     #[arg(long = "target", value_name = "TARGET", value_delimiter = ',', value_parser = target_parser())]
     pub targets: Vec<Target>,
     /// Deploy an image that `applgen build` wrote, with the manifest beside it
@@ -40,6 +40,9 @@ pub struct Deploy {
     /// Deploy a site with uncommitted changes, and mark it
     #[arg(long)]
     pub allow_dirty: bool,
+    /// Refuse a site with warnings, and not only one with errors
+    #[arg(long, conflicts_with = "image")]
+    pub strict: bool,
     /// Where hosts keep their clone of the repository, for descriptors [default: /srv/deploy]
     #[arg(long, value_name = "DIR")]
     pub host_dir: Option<String>,
@@ -49,6 +52,37 @@ pub struct Deploy {
     /// Push the tag in the site's own repository to where it came from
     #[arg(long, conflicts_with = "no_source_tag")]
     pub push_source_tag: bool,
+}
+
+/// The targets, by a flag each: a deploy may have several.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct EachTarget {
+    /// An ordinary static executable for Linux, on host sockets (the default target)
+    #[arg(long)]
+    unix: bool,
+    /// A sandboxed static executable for Linux on a tap device, with addresses of its own
+    #[arg(long)]
+    tap: bool,
+    /// A kernel of its own for virtual machines: QEMU, Firecracker, Cloud Hypervisor
+    #[arg(long)]
+    kvm: bool,
+    /// A kernel of its own for guests of Xen, with a configuration for `xl create`
+    #[arg(long)]
+    xen: bool,
+}
+
+impl EachTarget {
+    /// The targets that were named.
+    pub fn named(self) -> impl Iterator<Item = Target> {
+        [
+            (self.unix, Target::Unix),
+            (self.tap, Target::Tap),
+            (self.kvm, Target::Kvm),
+            (self.xen, Target::Xen),
+        ]
+        .into_iter()
+        .filter_map(|(given, target)| given.then_some(target))
+    }
 }
 
 /// What `deploy` does beside deploying.
@@ -62,11 +96,14 @@ pub enum DeployCommand {
 #[derive(Debug, Args)]
 pub struct Prune {
     /// How many of the newest commits stay
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub keep: u32,
-    /// Rewrite the history of the clone; nothing is pushed
-    #[arg(long)]
+    #[arg(long, value_name = "N", required_unless_present = "push", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+    /// Rewrite the history of the clone; nothing is pushed without `--push`
+    #[arg(long, requires = "keep")]
     pub rewrite: bool,
+    /// Replace the remote's branch and tags by those that were rewritten here, if nobody deployed in between
+    #[arg(long)]
+    pub push: bool,
     /// A clone of the deployment repository
     #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub repo: String,
@@ -139,7 +176,7 @@ pub struct Bisect {
     ///
     /// A shell command. It finds the image in `APPLGEN_IMAGE`, the deploy's name in
     /// `APPLGEN_DEPLOY`, its commit in `APPLGEN_COMMIT`, and where an image that runs
-    /// as a process answers in `APPLGEN_URL` and `APPLGEN_DNS`.
+    /// as a process answers in `APPLGEN_URL`, without a slash at its end, and `APPLGEN_DNS`.
     #[arg(long, value_name = "CMD", required = true)]
     pub run: String,
     /// A deploy that is known to be good; the first when nothing is said

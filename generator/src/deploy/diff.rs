@@ -16,11 +16,12 @@ use serde_json::Value;
 
 use crate::image::{digest::sha256, find_bundle};
 
-use super::records;
+use super::{place::Place, records};
 
 /// What is compared of one image.
 #[derive(Debug, Default)]
 pub struct Facts {
+    target: String,
     kernel: String,
     boot: String,
     features: Vec<String>,
@@ -38,9 +39,10 @@ struct Answer {
 }
 
 /// One thing that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// What kind of thing: `path`, `header`, `record`, `boot`, `feature`, `kernel`, `section`.
+    /// What kind of thing: `path`, `header`, `record`, `boot`, `feature`, `kernel`, `section`,
+    /// and `place`, where a whole one came or went.
     pub kind: &'static str,
     /// `added`, `removed` or `changed`.
     pub change: &'static str,
@@ -52,6 +54,12 @@ pub struct Difference {
     /// What it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+    /// The hash of what a path had: content may change and keep its length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before_sha256: Option<String>,
+    /// The hash of what it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_sha256: Option<String>,
 }
 
 impl Facts {
@@ -69,7 +77,12 @@ impl Facts {
             let tag = section.tag.escape_ascii().to_string().trim_end().to_owned();
             match section.tag {
                 TAG_BOOT => facts.boot = String::from_utf8_lossy(section.bytes).into_owned(),
-                TAG_INFO => facts.features = features(section.bytes),
+                TAG_INFO => {
+                    let info: Value = serde_json::from_slice(section.bytes).unwrap_or_default();
+                    let target = info.get("target").and_then(Value::as_str);
+                    facts.target = target.unwrap_or_default().to_owned();
+                    facts.features = features(&info);
+                }
                 TAG_HTTP => {
                     let site = Site::parse(section).map_err(|error| error.to_string())?;
                     facts.paths = site
@@ -88,6 +101,23 @@ impl Facts {
         }
         Ok(facts)
     }
+
+    /// The suffix of what it runs on.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+}
+
+impl Difference {
+    /// A place that came or went.
+    pub fn of_place(change: &'static str, place: &Place) -> Self {
+        Self {
+            kind: "place",
+            change,
+            name: place.to_string(),
+            ..Self::default()
+        }
+    }
 }
 
 /// A kernel's hash, without the program header that says how long the bundle is:
@@ -96,8 +126,7 @@ fn kernel_identity(kernel: &[u8]) -> String {
     sha256(kernel.get(4096..).unwrap_or_default())
 }
 
-fn features(info: &[u8]) -> Vec<String> {
-    let info: Value = serde_json::from_slice(info).unwrap_or_default();
+fn features(info: &Value) -> Vec<String> {
     let list = info.get("features").and_then(Value::as_array);
     list.into_iter()
         .flatten()
@@ -150,6 +179,10 @@ impl Answer {
         }
     }
 
+    fn sha256(&self) -> Option<String> {
+        Some(self.body.as_ref()?.1.clone())
+    }
+
     fn shown(&self) -> String {
         match &self.body {
             Some((bytes, _)) if self.what == "200" => format!("{bytes} bytes"),
@@ -169,6 +202,7 @@ pub fn differences(before: &Facts, after: &Facts) -> Vec<Difference> {
             name: name.to_owned(),
             before: Some(a.to_owned()),
             after: Some(b.to_owned()),
+            ..Difference::default()
         })
     };
     let short = |hash: &str| hash.get(..12).unwrap_or(hash).to_owned();
@@ -209,6 +243,8 @@ pub fn differences(before: &Facts, after: &Facts) -> Vec<Difference> {
                 name: name.clone(),
                 before: old.map(Answer::shown),
                 after: new.map(Answer::shown),
+                before_sha256: old.and_then(Answer::sha256),
+                after_sha256: new.and_then(Answer::sha256),
             });
         }
         if let (Some(old), Some(new)) = (old, new) {
@@ -227,6 +263,7 @@ pub fn differences(before: &Facts, after: &Facts) -> Vec<Difference> {
             name: name.clone(),
             before: (change == "removed").then(|| data.clone()),
             after: (change == "added").then(|| data.clone()),
+            ..Difference::default()
         })
         .collect();
     records.sort_by(|a, b| (&a.name, b.change).cmp(&(&b.name, a.change)));
@@ -258,6 +295,7 @@ fn maps(
             name: name.clone(),
             before: some(before.get(name)),
             after: some(after.get(name)),
+            ..Difference::default()
         })
         .collect()
 }

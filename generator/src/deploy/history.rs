@@ -30,8 +30,10 @@ pub struct Deploy {
     pub by: String,
     /// The commit's subject.
     pub subject: String,
-    /// The commit of the site, and ` dirty` where it was changed.
+    /// The commit of the site.
     pub source: Option<String>,
+    /// Whether the site had changes that are in no commit.
+    pub source_dirty: bool,
     /// Where that commit can be fetched.
     pub source_repository: Option<String>,
     /// The image's hash.
@@ -145,8 +147,11 @@ impl History {
             .deploys
             .iter()
             .filter(|deploy| places.iter().any(|place| deploy.is_at(place)))
-            .filter(|deploy| deploy.name == word || deploy.number.to_string() == word)
+            .filter(|deploy| deploy.is_called(word) || deploy.number.to_string() == word)
             .collect();
+        if let Some(own) = named.iter().find(|deploy| deploy.name == word) {
+            return Ok(vec![*own]);
+        }
         match named.as_slice() {
             [_] => return Ok(named),
             [] => {}
@@ -212,6 +217,12 @@ impl Deploy {
         self.site == place.site && self.target == place.target
     }
 
+    /// Whether a word is its name: as its tag is called, or with the site's own
+    /// name, which a tag cannot always hold.
+    pub fn is_called(&self, word: &str) -> bool {
+        self.name == word || format!("{}/{}", self.place(), self.number) == word
+    }
+
     /// Where it was deployed.
     pub fn place(&self) -> Place {
         Place {
@@ -240,17 +251,21 @@ impl Deploy {
 }
 
 /// The number of a place's next deploy: above all that there ever was, in the
-/// history or, where that is cut off, among the tags.
+/// history or among the tags: history may be cut off, and another branch may have
+/// deploys of the same place.
 pub fn next_number(git: &Git, base: Option<&str>, place: &Place) -> Result<u64, Failure> {
-    let Some(base) = base else { return Ok(1) };
     let prefix = place.deploy_name(0);
     let prefix = prefix.strip_suffix('0').unwrap_or(&prefix);
     let tags = git.text(["for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags/"])?;
     let tagged = tags
         .lines()
         .filter_map(|name| name.strip_prefix(prefix)?.parse().ok());
-    let stated = statement_at(git, base, place).and_then(Result::ok);
-    let last = deploys(git, base)?
+    let stated = base
+        .and_then(|base| statement_at(git, base, place))
+        .and_then(Result::ok);
+    let before = base.map(|base| deploys(git, base)).transpose()?;
+    let last = before
+        .unwrap_or_default()
         .into_iter()
         .filter(|deploy| deploy.is_at(place))
         .map(|deploy| deploy.number)
@@ -302,6 +317,9 @@ fn deploys(git: &Git, head: &str) -> Result<Vec<Deploy>, Failure> {
                 continue;
             };
             let site = path.split('/').next().unwrap_or_default();
+            let stated = trailers::values(trailers, "Source-Commit").next();
+            let source = stated.map(|stated| stated.strip_suffix(" dirty").unwrap_or(stated));
+            let source_dirty = source != stated;
             let start = format!(
                 "{}/",
                 name.rsplit_once('/').map_or(name, |(start, _)| start)
@@ -315,7 +333,8 @@ fn deploys(git: &Git, head: &str) -> Result<Vec<Deploy>, Failure> {
                 time: time.parse().unwrap_or_default(),
                 by: (*by).to_owned(),
                 subject: (*subject).to_owned(),
-                source: one("Source-Commit"),
+                source: source.map(str::to_owned),
+                source_dirty,
                 source_repository: one("Source-Repository"),
                 sha256: Some(sha256.to_owned()),
                 serials: trailers::values(trailers, "Zone-Serial")

@@ -29,11 +29,14 @@
 
 pub mod bisect;
 pub mod bom;
+pub mod branch;
 pub mod cli;
 pub mod descriptor;
 pub mod diff;
+pub mod forgotten;
 pub mod git;
 pub mod history;
+pub mod lock;
 pub mod package;
 pub mod place;
 pub mod probe;

@@ -1,14 +1,15 @@
 //! Forgetting old deploys: what that would save, and doing it in one clone.
 //!
-//! Nothing is pushed, and nothing that is kept changes but the ids of commits:
-//! the oldest that stays loses its parents, so those after it get new ids. A
-//! host that follows refuses such a head as a downgrade, until it is told.
+//! Nothing is pushed ([`super::forgotten`] does that when told), and nothing that
+//! is kept changes but the ids of commits: the oldest that stays loses its parents,
+//! so those after it get new ids. A host that follows refuses such a head as a
+//! downgrade, until it is told.
 
-use std::io;
+use std::{collections::HashSet, io};
 
 use crate::{failure::Failure, report::Diagnostic};
 
-use super::{git::Git, repository::Repository, trailers};
+use super::{forgotten::Forgotten, git::Git, repository::Repository, trailers};
 
 /// What a repository would come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +53,8 @@ fn packed(git: &Git, objects: &str) -> Result<u64, Failure> {
     Ok(pack.len() as u64)
 }
 
-/// Rewrites the branch so that `keep` commits are left, and throws away the rest.
+/// Rewrites the branch so that `keep` commits are left, and throws away the rest:
+/// at once where there is no remote, else when that has the new history too.
 /// The id of the new head.
 pub fn rewrite(repository: &Repository, keep: u32) -> Result<String, Failure> {
     let git = repository.git();
@@ -65,6 +67,8 @@ pub fn rewrite(repository: &Repository, keep: u32) -> Result<String, Failure> {
         &format!("--max-count={keep}"),
         "HEAD",
     ])?;
+    let before = git.text(["rev-list", "HEAD"])?;
+    let before: HashSet<&str> = before.lines().collect();
     let mut parent: Option<String> = None;
     // Old and new ids of what stays.
     let mut moved = Vec::new();
@@ -80,6 +84,10 @@ pub fn rewrite(repository: &Repository, keep: u32) -> Result<String, Failure> {
         parent = Some(new);
     }
     let new_head = parent.unwrap_or_else(|| old_head.clone());
+    let mut forgotten = Forgotten {
+        old_head: old_head.clone(),
+        ..Forgotten::default()
+    };
     let mut transaction = format!("start\nupdate {branch} {new_head} {old_head}\n");
     let tags = git.text([
         "for-each-ref",
@@ -94,19 +102,41 @@ pub fn rewrite(repository: &Repository, keep: u32) -> Result<String, Failure> {
         };
         let message = words.next().unwrap_or_default();
         let short = name.trim_start_matches("refs/tags/");
-        if !is_deploy(git, commit, short) {
+        // Another branch's deploys are not this one's to forget.
+        if !before.contains(commit) || !is_deploy(git, commit, short) {
             continue;
         }
-        match moved.iter().find(|(old, _)| old == commit) {
+        let kept = match moved.iter().find(|(old, _)| old == commit) {
             Some((_, new)) => {
                 let tag = repository.tag_object(new, short, message)?;
                 transaction.push_str(&format!("update {name} {tag} {object}\n"));
+                Some(tag)
             }
-            None => transaction.push_str(&format!("delete {name} {object}\n")),
-        }
+            None => {
+                transaction.push_str(&format!("delete {name} {object}\n"));
+                None
+            }
+        };
+        forgotten.tags.insert(short.to_owned(), kept);
     }
     transaction.push_str("prepare\ncommit\n");
+    if repository.upstream().is_some() {
+        // What was forgotten earlier counts no more where the clone was put back.
+        let put_back = |old: &str| git.holds(["merge-base", "--is-ancestor", old, &old_head]);
+        if Forgotten::of(git, repository.branch())?.is_some_and(|known| put_back(&known.old_head)) {
+            Forgotten::done(git, repository.branch())?;
+        }
+        // Before it is forgotten: a command that is killed here changed nothing, and
+        // what it wrote is not asked for as long as the remote has the same history.
+        forgotten.keep(git, repository.branch())?;
+    }
     git.text_of(["update-ref", "--stdin"], transaction.as_bytes())?;
+    throw_away(git)?;
+    Ok(new_head)
+}
+
+/// Throws away what nothing refers to any more.
+pub fn throw_away(git: &Git) -> Result<(), Failure> {
     for name in ["refs/applgen/upstream", super::verify::REMEMBERED] {
         // What was seen of the old history would keep all of it.
         let _ = git.text(["update-ref", "-d", name]);
@@ -119,7 +149,7 @@ pub fn rewrite(repository: &Repository, keep: u32) -> Result<String, Failure> {
         "--all",
     ])?;
     git.text(["gc", "--quiet", "--prune=now"])?;
-    Ok(new_head)
+    Ok(())
 }
 
 /// Whether a tag is one that a deploy made.

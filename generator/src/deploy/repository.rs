@@ -10,6 +10,7 @@
 //! change or without it, and the next run brings up what is behind.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     path::{Path, PathBuf},
     thread,
@@ -19,10 +20,15 @@ use std::{
 use crate::{
     failure::Failure,
     image::{digest::sha256, environment::Environment},
-    report::{self, Diagnostic},
+    report::Diagnostic,
 };
 
-use super::git::{Git, GitError, without_password};
+use super::{
+    branch::{default_branch, refuse_branch},
+    forgotten::Forgotten,
+    git::{Git, GitError, without_password},
+    lock::lock,
+};
 
 /// How often a change is made again because somebody else was faster.
 const ATTEMPTS: u32 = 40;
@@ -97,6 +103,9 @@ impl Repository {
     /// Opens a repository to deploy to. `branch` is that at the remote, where
     /// the repository does not say it itself.
     pub fn open(to: &str, branch: Option<&str>) -> Result<Self, Failure> {
+        if let Some(branch) = branch {
+            refuse_branch(branch)?;
+        }
         let path = Path::new(to);
         if path.is_dir() {
             let git = Git::at(path);
@@ -217,6 +226,17 @@ impl Repository {
         &self.git
     }
 
+    /// The branch that it works on.
+    pub fn branch(&self) -> &str {
+        &self.branch
+    }
+
+    /// The remote that it pushes to, and the branch there.
+    pub fn upstream(&self) -> Option<(&str, &str)> {
+        let (remote, branch) = self.upstream.as_ref()?;
+        Some((remote, branch))
+    }
+
     /// What people call it; it holds no password.
     pub fn shown(&self) -> &str {
         &self.shown
@@ -256,7 +276,7 @@ impl Repository {
                     return Ok(Outcome::Committed(commit));
                 }
                 Err(error) => {
-                    let moved = self.has_moved(base.as_deref())?;
+                    let moved = self.has_moved(base.as_deref())? || self.is_taken(&change.tags)?;
                     held = if moved { 0 } else { held + 1 };
                     if !moved && (!is_held(&error) || held >= ATTEMPTS_HELD) {
                         let what = match &self.upstream {
@@ -285,21 +305,19 @@ impl Repository {
         let Some((remote, branch)) = &self.upstream else {
             return Ok(here);
         };
+        let fetch = |refspec: &str| {
+            self.git
+                .text(["fetch", "--quiet", "--no-tags", remote, refspec])
+                .map_err(|error| error.failure(&format!("`{}` cannot be reached", self.shown)))
+        };
         let there = self.remote_tip(remote, branch)?;
         if let Some(tip) = &there {
-            let refspec = format!("+refs/heads/{branch}:{SEEN}");
-            self.git
-                .text([
-                    "fetch",
-                    "--quiet",
-                    remote,
-                    &refspec,
-                    "+refs/tags/*:refs/tags/*",
-                ])
-                .map_err(|error| error.failure(&format!("`{}` cannot be reached", self.shown)))?;
+            fetch(&format!("+refs/heads/{branch}:{SEEN}"))?;
             // Somebody may have pushed between the two questions.
             let fetched = self.git.commit(SEEN).unwrap_or_else(|| tip.clone());
             self.refuse_unpushed(here.as_deref(), &fetched)?;
+            // Tags come last: those of a history that was rewritten here stay.
+            fetch("+refs/tags/*:refs/tags/*")?;
             return Ok(Some(fetched));
         }
         if self.worktree.is_some() && here.is_some() {
@@ -311,10 +329,13 @@ impl Repository {
                 "`git push` first",
             ));
         }
+        // The numbers of deploys go on over all branches: so do their tags.
+        fetch("+refs/tags/*:refs/tags/*")?;
         Ok(None)
     }
 
-    fn remote_tip(&self, remote: &str, branch: &str) -> Result<Option<String>, Failure> {
+    /// The commit of a branch of a remote.
+    pub fn remote_tip(&self, remote: &str, branch: &str) -> Result<Option<String>, Failure> {
         let name = format!("refs/heads/{branch}");
         let listed = self
             .git
@@ -327,13 +348,34 @@ impl Repository {
             .map(|(hash, _)| hash.to_owned()))
     }
 
+    /// The tags of a remote, by their whole names, with their objects.
+    pub fn remote_tags(&self, remote: &str) -> Result<BTreeMap<String, String>, Failure> {
+        let listed = self
+            .git
+            .text(["ls-remote", "--quiet", "--refs", "--tags", remote])
+            .map_err(|error| error.failure(&format!("`{}` cannot be reached", self.shown)))?;
+        let tags = listed.lines().filter_map(|line| line.split_once('\t'));
+        Ok(tags
+            .map(|(hash, name)| (name.to_owned(), hash.to_owned()))
+            .collect())
+    }
+
     /// Commits of a clone that its remote does not have were made by hand.
     fn refuse_unpushed(&self, here: Option<&str>, there: &str) -> Result<(), Failure> {
         let Some(here) = here.filter(|_| self.worktree.is_some()) else {
             return Ok(());
         };
         if self.git.holds(["merge-base", "--is-ancestor", here, there]) {
-            return Ok(());
+            return Forgotten::done(&self.git, &self.branch);
+        }
+        if Forgotten::of(&self.git, &self.branch)?.is_some() {
+            return Err(refuse(
+                format!(
+                    "the history of `{}` was rewritten by `deploy prune`, and its remote has the old one",
+                    self.shown
+                ),
+                "`applgen deploy prune --push` replaces that of the remote; `git fetch --tags --force && git reset --hard @{u}` takes the pruning back",
+            ));
         }
         Err(refuse(
             format!("`{}` has commits that its remote does not have", self.shown),
@@ -496,6 +538,18 @@ impl Repository {
         Ok(now.as_deref() != base)
     }
 
+    /// Whether one of these tags is at the remote: a deploy on another branch was
+    /// faster, since numbers are counted over all of them.
+    fn is_taken(&self, tags: &[(String, String)]) -> Result<bool, Failure> {
+        let Some((remote, _)) = &self.upstream else {
+            return Ok(false);
+        };
+        let there = self.remote_tags(remote)?;
+        Ok(tags
+            .iter()
+            .any(|(name, _)| there.contains_key(&format!("refs/tags/{name}"))))
+    }
+
     /// Brings the clone's own branch and work tree up to a commit.
     fn follow(&self, commit: Option<&str>) -> Result<(), Failure> {
         let (Some(commit), Some(_), Some(_)) = (commit, &self.worktree, &self.upstream) else {
@@ -534,44 +588,4 @@ fn refuse_no_repository(git: &Git, to: &str) -> Failure {
             "make it one with `git init`, or name a clone of the deployment repository",
         ),
     }
-}
-
-/// The branch that a repository elsewhere calls its own; of an empty one, what
-/// new repositories here are given.
-fn default_branch(git: &Git, address: &str, shown: &str) -> Result<String, Failure> {
-    let listed = git
-        .text(["ls-remote", "--symref", address, "HEAD"])
-        .map_err(|error| error.failure(&format!("`{shown}` cannot be reached")))?;
-    let named = listed.lines().find_map(|line| {
-        line.strip_prefix("ref: refs/heads/")?
-            .strip_suffix("\tHEAD")
-    });
-    if let Some(branch) = named {
-        return Ok(branch.to_owned());
-    }
-    let local = Git::at(address).ask(["symbolic-ref", "--short", "HEAD"]);
-    Ok(local
-        .filter(|_| Path::new(address).is_dir())
-        .or_else(|| git.ask(["config", "--get", "init.defaultBranch"]))
-        .unwrap_or_else(|| "main".to_owned()))
-}
-
-/// One command at a time in one repository; the lock ends with the process.
-fn lock(path: &Path) -> Result<File, Failure> {
-    let cannot = |error: std::io::Error| {
-        refuse(
-            format!("`{}` cannot be locked: {error}", path.display()),
-            "check its permissions",
-        )
-    };
-    let file = File::create(path).map_err(cannot)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(fs::TryLockError::WouldBlock) => {
-            report::say("waiting for another deploy to this repository");
-            file.lock().map_err(cannot)?;
-        }
-        Err(fs::TryLockError::Error(error)) => return Err(cannot(error)),
-    }
-    Ok(file)
 }

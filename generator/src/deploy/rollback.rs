@@ -154,6 +154,8 @@ fn goals<'h>(
         .find(|deploy| deploy.live && places.iter().any(|place| deploy.is_at(place)))
         .map(|deploy| deploy.commit.clone());
     let mut goals = Vec::new();
+    // What has nothing to go back to; the rest is not held up by it.
+    let mut first = Vec::new();
     for place in places {
         let undone = history.deploys.iter().any(|deploy| {
             deploy.live && deploy.is_at(place) && Some(&deploy.commit) == last.as_ref()
@@ -167,20 +169,27 @@ fn goals<'h>(
         });
         match before {
             Some(deploy) => goals.push(deploy),
-            None => {
-                return Err(refuse(
-                    format!(
-                        "there is no deploy of `{place}` before `{}`",
-                        place.deploy_name(origin)
-                    ),
-                    if history.shallow {
-                        "the clone is shallow: `git fetch --unshallow` brings older ones"
-                    } else {
-                        "say which one: `applgen log` shows all"
-                    },
-                ));
-            }
+            None => first.push((place, place.deploy_name(origin))),
         }
+    }
+    let hint = if history.shallow {
+        "the clone is shallow: `git fetch --unshallow` brings older ones"
+    } else {
+        "say which one: `applgen log` shows all"
+    };
+    for (place, name) in first {
+        if goals.is_empty() {
+            return Err(refuse(
+                format!("there is no deploy of `{place}` before `{name}`"),
+                hint,
+            ));
+        }
+        report::tell(
+            &Diagnostic::warning(format!(
+                "`{place}` stays as it is: there is no deploy of it before `{name}`"
+            ))
+            .hint(hint),
+        );
     }
     Ok(goals)
 }

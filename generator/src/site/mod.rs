@@ -275,7 +275,7 @@ fn read_own(named: &Path, root: &Path, name: &Path) -> Result<Option<SourceText>
 }
 
 /// A configuration larger than this is a mistake.
-const MAX_CONFIG_BYTES: u64 = 10_000_000;
+pub const MAX_CONFIG_BYTES: u64 = 10_000_000;
 
 /// What there is to say of a site that cannot be opened.
 pub fn no_such_site(named: &Path, error: &io::Error) -> Failure {

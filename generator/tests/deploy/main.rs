@@ -5,8 +5,10 @@
 mod ran;
 
 mod bad_input;
+mod console;
 mod faults;
 mod operate;
+mod prune;
 mod races;
 mod signatures;
 mod support;

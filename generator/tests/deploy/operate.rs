@@ -342,7 +342,7 @@ fn prune_says_what_it_would_save_and_rewrites_when_told() {
     lab.edit_page("<h1>next</h1>");
     lab.deploy("ops")
         .code(2)
-        .tells("commits that its remote does not have");
+        .tells("was rewritten by `deploy prune`");
     // Once it is told, everything goes on.
     lab.git(
         "ops",

@@ -197,6 +197,23 @@ fn every_limit_of_http_is_in_it() {
 }
 
 #[test]
+fn the_limit_of_a_sites_own_files_is_in_it() {
+    let digits = site::MAX_CONFIG_BYTES.to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| std::str::from_utf8(group).unwrap())
+        .collect();
+    let row = format!(
+        "| `applgen.toml`, `_redirects`, `_headers` | {} bytes each | an error |",
+        groups.join(",")
+    );
+    let text = &sections("limits.md")["A site"];
+    assert!(text.contains(&row), "no `{row}` in {text}");
+}
+
+#[test]
 fn none_of_its_links_is_broken() {
     let mut command = command(&manual());
     let ran = ran(command.args(["check", "."])).code(0);
