@@ -202,13 +202,13 @@ pub fn is_image(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<bool> {
     Ok(magic == *MAGIC)
 }
 
-/// Whether there is such a file at a path.
+/// Whether there is such a file at a path. Pipes are not opened: that would wait.
 pub fn is_image_at(path: &Path) -> bool {
-    let look = |mut file: File| {
-        let bytes = file.metadata()?.len();
-        is_image(&mut file, bytes)
-    };
-    File::open(path).and_then(look).unwrap_or(false)
+    let look = |bytes| is_image(&mut File::open(path)?, bytes);
+    match path.metadata() {
+        Ok(metadata) if metadata.is_file() => look(metadata.len()).unwrap_or(false),
+        _ => false,
+    }
 }
 
 /// Where the bundle of an image of `bytes` starts, by its headers.

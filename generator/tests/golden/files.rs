@@ -179,6 +179,18 @@ fn a_page_that_reads_its_slides_itself_is_the_deck() {
 }
 
 #[test]
+fn a_pipe_in_the_output_directory_is_not_waited_for() {
+    let site = Site::new("s").file("index.html", "x");
+    let dist = site.parent().join("dist");
+    std::fs::create_dir(&dist).unwrap();
+    let pipe = std::process::Command::new("mkfifo")
+        .arg(dist.join("pipe"))
+        .status();
+    assert!(pipe.unwrap().success());
+    site.build().code(0);
+}
+
+#[test]
 fn only_images_are_run_and_they_are_no_sites() {
     let site = Site::new("s").file("index.html", "x");
     let image = site.build().code(0).stdout;
