@@ -473,12 +473,15 @@ fn an_interface_is_unplugged_and_another_plugged_in() {
 fn what_a_host_could_not_do_is_done_when_it_is_asked_again() {
     let mut world = world(4, 2, 2);
     world.plug();
-    world.host.disturbed.set(1000);
     world.nic.begin(&mut world.store).unwrap();
-    assert_eq!(world.settle(), Err(LinkError::Store(StoreError::Again)));
-    assert!(LinkError::Store(StoreError::Again).may_pass());
-    assert_eq!(world.key("state"), "1");
-    world.host.disturbed.set(0);
+    // So many tries take Miri minutes.
+    if !cfg!(miri) {
+        world.host.disturbed.set(1000);
+        assert_eq!(world.settle(), Err(LinkError::Store(StoreError::Again)));
+        assert!(LinkError::Store(StoreError::Again).may_pass());
+        assert_eq!(world.key("state"), "1");
+        world.host.disturbed.set(0);
+    }
     // No watch fires: nothing has changed.
     world.nic.attend(&mut world.store, Watch::BITS).unwrap();
     assert_eq!(world.key("state"), "4");
@@ -510,7 +513,7 @@ fn no_grant_changes_while_frames_come_and_go() {
         bytes
     };
     let before = entries(&world);
-    for round in 0..600 {
+    for round in 0..if cfg!(miri) { 40 } else { 600 } {
         deliver(&world, &mut rx, &[9; 60], 2000, 0);
         let received = world.nic.receive().unwrap();
         world.nic.answer(received, 60, Checksum::Done).unwrap();
