@@ -140,7 +140,8 @@ fn what_was_probably_meant_is_told() {
     // Pages about zones are no zones.
     let site = Site::new("s")
         .file("index.html", "x")
-        .file("zones/soa.html", "the SOA record");
+        .file("zones/soa.html", "@ SOA ns h 1 2 3 4 5")
+        .file("zones/soa.txt", "the SOA record begins a zone");
     site.check().code(0);
     assert_eq!(site.serve().get("/zones/soa").status(), 200);
 

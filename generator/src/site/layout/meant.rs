@@ -76,13 +76,21 @@ pub fn names(page: &SourceFile, other: &Path) -> bool {
     beginning(page).contains(name.as_ref())
 }
 
+/// Whether a text has a record that begins a zone: `SOA`, two names, and a number or
+/// the parenthesis around it. Texts that speak of SOA have none.
 fn is_zone_text(file: &SourceFile) -> bool {
+    let begins = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        words.any(|word| word.eq_ignore_ascii_case("SOA"))
+            && words
+                .nth(2)
+                .is_some_and(|word| word.starts_with(|c: char| c == '(' || c.is_ascii_digit()))
+    };
     !is_page(&file.relative)
         && !is_markdown(&file.relative)
-        && beginning(file).lines().any(|line| {
-            let mut words = line.split([' ', '\t']);
-            !line.starts_with([';', '#', '/']) && words.any(|word| word.eq_ignore_ascii_case("SOA"))
-        })
+        && beginning(file)
+            .lines()
+            .any(|line| !line.starts_with(';') && begins(line))
 }
 
 /// What looks like a zone and is none by its name. In `zones/` it is not served:
